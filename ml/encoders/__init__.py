@@ -1,0 +1,1 @@
+"""Models that give photos and texts vectors in one space."""

@@ -1,0 +1,44 @@
+"""Settings of decoding and models: the `[ml]` table."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class MlSettings(BaseModel):
+    """How photos are decoded and which model gives them meaning."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        "bundled",
+        description="`bundled`, `open_clip:ARCH/PRETRAINED`, `open_clip:ARCH@PATH`, or `fake` (tests only).",
+    )
+    captions: Literal["labels", "off"] = Field(
+        "labels", description="Words for a photo: the bundled model's labels, or none."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where the model runs; `auto` takes CUDA, then MPS, then the CPU."
+    )
+    batch_size: Literal["auto"] | int = Field(
+        "auto", description="The most images the model is given at once; `auto` chooses by device."
+    )
+    max_wait_ms: int = Field(
+        20, ge=0, le=1000, description="How long an idle model waits for a batch to fill, in milliseconds."
+    )
+    decode_workers: Literal["auto"] | int = Field(
+        "auto", description="Decoding processes; `auto` is the number of usable cores, 8 at most."
+    )
+    decode_timeout: float = Field(
+        60.0, gt=0, description="Seconds after which a decoding process is killed and its file quarantined."
+    )
+    max_pixels: int = Field(
+        512_000_000, gt=0, description="Images with more pixels by their header are refused before decoding."
+    )
+    max_file_size: int = Field(
+        2 * 1024**3, gt=0, description="Files with more bytes are refused before they are read."
+    )
+    thumbnail_size: int = Field(400, ge=64, le=2048, description="Longer edge of a thumbnail, in pixels.")
+    thumbnail_quality: int = Field(82, ge=30, le=100, description="JPEG quality of thumbnails.")

@@ -1,0 +1,1 @@
+"""The vector index: Qdrant, embedded or on a server, behind one protocol."""
