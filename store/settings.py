@@ -1,0 +1,29 @@
+"""Settings of what is remembered: the `[store]` table."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+
+class StoreSettings(BaseModel):
+    """Where vectors are kept. The catalog and the thumbnails always lie in `daemon.state_dir`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    qdrant: str = Field(
+        "embedded",
+        description="`embedded` (Qdrant's engine in a process of photond), or the http(s) URL of a Qdrant server.",
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
+
+    @field_validator("qdrant")
+    @classmethod
+    def _embedded_or_url(cls, value: str) -> str:
+        if value == "embedded":
+            return value
+        url = urlsplit(value)
+        if url.scheme not in {"http", "https"} or not url.hostname:
+            raise ValueError('must be "embedded" or a URL like "http://localhost:6333"')
+        return value.rstrip("/")
