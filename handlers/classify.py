@@ -1,0 +1,165 @@
+"""What has become of a path, told from its stat and the catalog alone.
+
+A task only says that a path may differ from the catalog. Most differences need no look into the file: a rename keeps
+(device, inode, size, mtime), a hard link shares them, a deletion has none. Only what remains is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat as stat_module
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from handlers.presence import RootPresence
+from store.catalog import Catalog
+from store.records import (
+    Attached,
+    Deferred,
+    Failed,
+    FileRecord,
+    FileStat,
+    FileState,
+    Moved,
+    Outcome,
+    Root,
+    Task,
+    Unchanged,
+    Vanished,
+)
+
+RETRY_STAT = 5.0  # seconds until a path that could not be examined is examined again
+
+
+@dataclass(frozen=True, slots=True)
+class ToRead:
+    """The content must be read to know more."""
+
+    task: Task
+    stat: FileStat
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What a batch of tasks comes to."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    to_read: list[ToRead] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """The path could not be examined: nothing may be concluded."""
+
+    reason: str
+
+
+_Look = FileStat | _Unknown | None  # None: nothing there that could be indexed
+
+
+class Classifier:
+    """Sorts tasks by what the disk and the catalog say, in a handful of queries a batch."""
+
+    def __init__(
+        self, catalog: Catalog, presence: RootPresence, *, follow_symlinks: bool, max_attempts: int
+    ) -> None:
+        self._catalog = catalog
+        self._presence = presence
+        self._follow_symlinks = follow_symlinks
+        self._max_attempts = max_attempts
+
+    async def classify(self, tasks: Sequence[Task]) -> Verdicts:
+        """Verdicts on all tasks. Each task is in exactly one place of the answer."""
+        looks = await asyncio.to_thread(self._look_at, [task.path for task in tasks])
+        rows = await self._catalog.files.by_paths([task.path for task in tasks])
+        stats = [look for look in looks.values() if isinstance(look, FileStat)]
+        twins = await self._catalog.files.by_identity(stats)
+        gone = await asyncio.to_thread(self._gone, [row for same in twins.values() for row in same])
+        batch = _Batch(rows, twins, gone)
+        verdicts = Verdicts()
+        vanished: list[Task] = []
+        for task in tasks:
+            look = looks[task.path]
+            if isinstance(look, _Unknown):
+                verdicts.outcomes.append(self._unknown(task, look, rows.get(task.path)))
+            elif look is None:
+                vanished.append(task)
+            else:
+                verdict = batch.arrival(task, look)
+                (verdicts.to_read if isinstance(verdict, ToRead) else verdicts.outcomes).append(verdict)  # type: ignore[attr-defined]
+        verdicts.outcomes += await self._vanished(vanished, batch)
+        return verdicts
+
+    def _look_at(self, paths: Sequence[str]) -> dict[str, _Look]:
+        return {path: look(path, follow_symlinks=self._follow_symlinks) for path in paths}
+
+    def _gone(self, rows: Sequence[FileRecord]) -> set[int]:
+        """Rows whose path no longer holds that very file: those can have moved."""
+        return {row.id for row in rows if look(row.path, follow_symlinks=self._follow_symlinks) != row.stat}
+
+    def _unknown(self, task: Task, found: _Unknown, row: FileRecord | None) -> Outcome:
+        if task.attempts < self._max_attempts:
+            return Deferred(task, RETRY_STAT * 2 ** (task.attempts - 1), "UNREADABLE", found.reason)
+        if row is not None:
+            return Unchanged(task)  # it cannot be seen, which does not mean that it is gone
+        return Failed(task, FileStat(0, 0, 0, 0), "UNREADABLE", found.reason)
+
+    async def _vanished(self, tasks: Sequence[Task], batch: _Batch) -> list[Outcome]:
+        if not tasks:
+            return []
+        roots: dict[int, Root] = {root.id: root for root in await self._catalog.roots.all()}
+        concerned = [roots[root_id] for root_id in {task.root_id for task in tasks} if root_id in roots]
+        present = await asyncio.to_thread(self._presence.present, concerned)
+        return [
+            Vanished(task) if task.root_id in present and not batch.has_moved(task.path) else Unchanged(task)
+            for task in tasks
+        ]
+
+
+class _Batch:
+    """The catalog's view of one batch, with the rows that moves of this batch have taken."""
+
+    def __init__(
+        self, rows: dict[str, FileRecord], twins: dict[FileStat, list[FileRecord]], gone: set[int]
+    ) -> None:
+        self._rows = rows
+        self._twins = twins
+        self._gone = gone
+        self._taken: set[int] = set()
+
+    def arrival(self, task: Task, found: FileStat) -> Outcome | ToRead:
+        """What a file on disk is to the catalog."""
+        row = self._rows.get(task.path)
+        if task.force:
+            return ToRead(task, found)
+        if row is not None and row.stat == found and row.image_id is not None:
+            return Unchanged(task) if row.state is FileState.PRESENT else Attached(task, found, row.image_id)
+        for twin in self._twins.get(found, ()):
+            if twin.image_id is None or twin.path == task.path or twin.id in self._taken:
+                continue
+            if twin.id not in self._gone:
+                return Attached(task, found, twin.image_id)  # a hard link
+            if row is None:
+                self._taken.add(twin.id)
+                return Moved(task, found, twin.id)
+            # Renamed over a path that has a row: reading settles it, since rows of two files may have swapped.
+        return ToRead(task, found)
+
+    def has_moved(self, path: str) -> bool:
+        """Whether a move of this batch took the row at this path, so that its vanishing is already told."""
+        row = self._rows.get(path)
+        return row is not None and row.id in self._taken
+
+
+def look(path: str, *, follow_symlinks: bool) -> _Look:
+    """Stat of the regular file at a path, None if there is none, or why it cannot be told. Blocking."""
+    try:
+        found = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116 - any bytes are a path
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return _Unknown(f"cannot be examined: {error.strerror}")
+    if not stat_module.S_ISREG(found.st_mode):
+        return None
+    return FileStat(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)

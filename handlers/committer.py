@@ -1,0 +1,173 @@
+"""The last steps of a photo's way: thumbnail, vector, one SQLite commit; in batches, in that order.
+
+The first two are addressed by content and can be repeated, the third is the truth. A crash before it leaves leased
+rows, which the next start does again with the same result; a crash after it leaves nothing to do. Changes of images
+that are known already (a deletion, a second path) are committed first, together with a note that the image's point is
+stale, and the note is taken away when the point agrees: that too can be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from handlers.counters import Counters
+from handlers.progress import News, Progress
+from store.catalog import Catalog
+from store.errors import StoreError
+from store.records import (
+    Attached,
+    CommitReport,
+    Deferred,
+    Failed,
+    Indexed,
+    Moved,
+    Outcome,
+    Unchanged,
+    Vanished,
+)
+from store.thumbnails import ThumbnailStore
+from store.vectors.protocol import Point, VectorIndex
+from store.vectors.sync import sync_points
+
+BATCH = 256  # outcomes in one transaction: it takes milliseconds, and a fsync is shared by many
+MAX_BACKOFF = 30.0  # seconds between tries while a store is away or full
+
+log = structlog.get_logger()
+
+_T = TypeVar("_T")
+
+
+class Ready:
+    """An outcome to be committed, with what must be written before; `committed` is done when it is durable."""
+
+    def __init__(self, outcome: Outcome, thumbnail: bytes | None = None) -> None:
+        self.outcome = outcome
+        self.thumbnail = thumbnail
+        self.committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+
+class Committer:
+    """Takes outcomes from many producers and commits them in batches, one batch at a time."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        index: VectorIndex,
+        thumbnails: ThumbnailStore,
+        space_id: str,
+        progress: Progress,
+        counters: Counters,
+    ) -> None:
+        self._catalog = catalog
+        self._index = index
+        self._thumbnails = thumbnails
+        self._space_id = space_id
+        self._progress = progress
+        self._counters = counters
+        self._queue: asyncio.Queue[Ready] = asyncio.Queue(2 * BATCH)
+        self.fault: StoreError | None = None  # why commits do not go through at the moment
+
+    async def put(self, ready: Ready) -> None:
+        """Queue for the next commit; waits while the queue is full."""
+        await self._queue.put(ready)
+
+    async def commit(self, outcomes: Sequence[Outcome]) -> None:
+        """Queue, and return when all are durable. Waits, however long, while a store is away."""
+        waiting = [Ready(outcome) for outcome in outcomes]
+        for ready in waiting:
+            await self._queue.put(ready)
+        for ready in waiting:
+            await ready.committed
+
+    async def drained(self) -> None:
+        """Returns when everything that was put is durable."""
+        await self._queue.join()
+
+    async def run(self) -> None:
+        """Commit what comes, until cancelled."""
+        await self._until_stored(self._sync_stale)
+        while True:
+            batch = [await self._queue.get()]
+            while len(batch) < BATCH and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            report = await self._until_stored(partial(self._store, batch))
+            for ready in batch:
+                ready.committed.set_result(None)
+                self._tell(ready.outcome)
+                self._queue.task_done()
+            for job in report.jobs:
+                self._progress.job_changed(job)
+            if report.stale_points:
+                await self._until_stored(self._sync_stale)
+
+    async def _store(self, batch: Sequence[Ready]) -> CommitReport:
+        await asyncio.to_thread(self._write_thumbnails, batch)
+        outcomes = [ready.outcome for ready in batch]
+        points = await self._points([outcome for outcome in outcomes if isinstance(outcome, Indexed)])
+        if points:
+            await self._index.upsert(points)
+            await self._index.flush()
+        return await self._catalog.commit(outcomes)
+
+    def _write_thumbnails(self, batch: Sequence[Ready]) -> None:
+        for ready in batch:
+            if ready.thumbnail is not None and isinstance(ready.outcome, Indexed):
+                self._thumbnails.write(ready.outcome.facts.sha256, ready.thumbnail)
+
+    async def _points(self, indexed: Sequence[Indexed]) -> list[Point]:
+        if not indexed:
+            return []
+        feeds = {root.id: root.collection_id for root in await self._catalog.roots.all()}
+        return [Point(one.facts.id, one.vector, (feeds[one.task.root_id],)) for one in indexed]
+
+    async def _sync_stale(self) -> int:
+        return await sync_points(self._catalog, self._index, self._space_id)
+
+    async def _until_stored(self, store: Callable[[], Awaitable[_T]]) -> _T:
+        """Try until it works: what is not stored stays leased, and nothing more is taken meanwhile."""
+        backoff = 0.5
+        while True:
+            try:
+                result = await store()
+            except StoreError as error:
+                if not error.retryable:
+                    raise
+                if self.fault is None:
+                    log.warning("commits_wait", code=error.code, reason=str(error))
+                self.fault = error
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, MAX_BACKOFF)
+            else:
+                if self.fault is not None:
+                    log.info("commits_resume", after=self.fault.code)
+                self.fault = None
+                return result
+
+    def _tell(self, outcome: Outcome) -> None:
+        """Count, and publish what others may want to know."""
+        counters, path = self._counters, outcome.task.path
+        match outcome:
+            case Indexed():
+                self._progress.publish(News("indexed", path=path, image_id=outcome.facts.id))
+            case Attached():
+                counters.attached += 1
+                self._progress.publish(News("indexed", path=path, image_id=outcome.image_id))
+            case Moved():
+                counters.moved += 1
+                self._progress.publish(News("indexed", path=path))
+            case Vanished():
+                counters.vanished += 1
+                self._progress.publish(News("removed", path=path))
+            case Unchanged():
+                counters.unchanged += 1
+            case Failed():
+                counters.failed += 1
+                log.warning("file_quarantined", path=path, code=outcome.code, reason=outcome.message)
+                self._progress.publish(News("failed", path=path, code=outcome.code, message=outcome.message))
+            case Deferred():
+                counters.deferred += 1

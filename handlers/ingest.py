@@ -1,0 +1,182 @@
+"""The way of a photo from a queue row to a committed image.
+
+    lease -> classify -> (moves, links, deletions: commit) -> read -> known? -> decode -> embed -> commit
+
+Photographs go through in parallel, as many as keep the decoders and one model batch busy; a content that is in work
+already is waited for rather than worked twice. What fails for good is quarantined with its reason, what fails for now
+is put back with a delay, and no file stops another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import structlog
+
+from handlers.classify import Classifier, ToRead
+from handlers.committer import Committer, Ready
+from handlers.counters import Counters
+from handlers.facts import facts_of
+from ml.decode.types import DecodedPhoto, ReadResult
+from ml.errors import MlError, VanishedError
+from ml.service import Decoder, Embedder
+from store.catalog import Catalog
+from store.records import Attached, Deferred, Failed, FileStat, Indexed, Outcome, Task, Vanished
+
+LEASE = 128  # rows leased at once: few transactions, and few rows to free after a crash
+FIRST_RETRY = 2.0  # seconds; doubled at each further try, with up to a quarter of jitter
+IDLE_LOOK = 60.0  # seconds between looks at the queue when nobody calls
+
+log = structlog.get_logger()
+
+
+class Ingest:
+    """Works the queue off. `wake` it when rows were put."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        classifier: Classifier,
+        decoder: Decoder,
+        embedder: Embedder,
+        committer: Committer,
+        counters: Counters,
+        *,
+        parallel: int,
+        max_attempts: int,
+        label_captions: bool,
+    ) -> None:
+        self._catalog = catalog
+        self._classifier = classifier
+        self._decoder = decoder
+        self._embedder = embedder
+        self._committer = committer
+        self._counters = counters
+        self._parallel = parallel
+        self._max_attempts = max_attempts
+        self._label_captions = label_captions
+        self._to_read: asyncio.Queue[ToRead] = asyncio.Queue(parallel)
+        self._in_work: dict[str, asyncio.Future[None]] = {}  # by SHA-256; done when committed or given up
+        self._woken = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look at the queue now. Call it from the event loop."""
+        self._woken.set()
+
+    async def stop(self) -> None:
+        """Lease no more, and return when everything leased is committed."""
+        self._stopping = True
+        self.wake()
+        await self._to_read.join()
+        await self._committer.drained()
+
+    async def run(self) -> None:
+        """Lease and work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(self._parallel):
+                group.create_task(self._photographs(), name=f"photo-{number}")
+            await self._lease_and_classify()
+
+    async def _lease_and_classify(self) -> None:
+        while True:
+            self._woken.clear()
+            tasks = [] if self._stopping else await self._catalog.queue.lease(LEASE)
+            if not tasks:
+                await self._wait_for_work()
+                continue
+            verdicts = await self._classifier.classify(tasks)
+            # Committed before the next lease, so that the next batch sees the renames of this one.
+            await self._committer.commit(verdicts.outcomes)
+            for found in verdicts.to_read:
+                await self._to_read.put(found)
+
+    async def _wait_for_work(self) -> None:
+        due = await self._catalog.queue.next_due()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_LOOK if due is None or self._stopping else max(due, 0.05)):
+                await self._woken.wait()
+
+    async def _photographs(self) -> None:
+        while True:
+            found = await self._to_read.get()
+            try:
+                await self._committer.put(await self._outcome(found))
+            finally:
+                self._to_read.task_done()
+
+    async def _outcome(self, found: ToRead) -> Ready:
+        """What became of one file. Every fault of the file becomes an outcome; nothing is raised for it."""
+        task = found.task
+        try:
+            return await self._photo(task)
+        except VanishedError:
+            return Ready(Vanished(task))
+        except MlError as error:
+            return Ready(self._fault(found, error))
+        except Exception as error:  # a file must never stop the queue, whatever our own mistake
+            log.exception("ingest_fault", path=task.path)
+            return Ready(Failed(task, found.stat, "INTERNAL", f"{type(error).__name__}: {error}"))
+
+    def _fault(self, found: ToRead, error: MlError) -> Outcome:
+        task = found.task
+        if not error.retryable or task.attempts >= self._max_attempts:
+            return Failed(task, found.stat, error.code, str(error))
+        delay = FIRST_RETRY * 2 ** (task.attempts - 1) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
+        return Deferred(task, delay, error.code, str(error))
+
+    async def _photo(self, task: Task) -> Ready:
+        while (ready := await self._attempt(task)) is None:
+            pass
+        return ready
+
+    async def _attempt(self, task: Task) -> Ready | None:
+        """One way through; None when the same content was in work elsewhere and is through now."""
+        async with self._decoder.open(task.path) as photo:
+            read = photo.read
+            self._counters.files_read += 1
+            if (other := self._in_work.get(read.sha256)) is None:
+                # Claimed before the catalog is asked, so that no commit falls between the answer and the claim.
+                claim = self._claim(read.sha256)
+                with _released_on_error(claim):
+                    if not task.force and (known := await self._catalog.images.known(read.sha256)):
+                        claim.set_result(None)
+                        return Ready(Attached(task, _stat(read), known))
+                    decoded = await photo.decode()
+                    self._counters.decoded += 1
+        if other is not None:
+            await asyncio.wait([other])
+            return None
+        with _released_on_error(claim):
+            ready = await self._embed(task, read, decoded)
+        ready.committed.add_done_callback(lambda _: claim.set_result(None))
+        return ready
+
+    async def _embed(self, task: Task, read: ReadResult, decoded: DecodedPhoto) -> Ready:
+        embedding = await self._embedder.embed_image(decoded.views)
+        self._counters.embedded += 1
+        facts = facts_of(read, decoded, embedding.tags if self._label_captions else ())
+        return Ready(Indexed(task, _stat(read), facts, embedding.vector), decoded.thumbnail)
+
+    def _claim(self, sha256: str) -> asyncio.Future[None]:
+        claim: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._in_work[sha256] = claim
+        claim.add_done_callback(lambda _: self._in_work.pop(sha256))
+        return claim
+
+
+@contextmanager
+def _released_on_error(claim: asyncio.Future[None]) -> Iterator[None]:
+    """Whoever waits for this content must not wait for ever."""
+    try:
+        yield
+    except BaseException:
+        claim.set_result(None)
+        raise
+
+
+def _stat(read: ReadResult) -> FileStat:
+    return FileStat(read.size, read.mtime_ns, read.inode, read.device)
