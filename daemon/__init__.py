@@ -1,1 +1,1 @@
-"""The process: configuration, command line, wiring, supervision, staged shutdown, logs and the service manager."""
+"""The process: configuration, command line, wiring, supervision, staged shutdown, logs, service manager."""

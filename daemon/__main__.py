@@ -1,7 +1,7 @@
 """`python -m daemon` is `photond`.
 
-The import is inside the guard because every spawned worker process imports its parent's main module again, and a
-worker has no use for the command line.
+The import is inside the guard because every spawned worker process imports its parent's main module again,
+and a worker has no use for the command line.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 def default_state_dir(environ: Mapping[str, str]) -> Path:
     """Where the state lives when no key says so.
 
-    systemd's `$STATE_DIRECTORY` (its first entry), else `$XDG_STATE_HOME/photond`, else `~/.local/state/photond`.
+    systemd's `$STATE_DIRECTORY` (its first entry), else `$XDG_STATE_HOME/photond`, else
+    `~/.local/state/photond`.
     """
     if given := environ.get("STATE_DIRECTORY"):
         return Path(given.split(":")[0])

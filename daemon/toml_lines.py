@@ -1,7 +1,7 @@
 """On which line of a TOML document a key stands: what `tomllib` does not tell.
 
-The text must be one that `tomllib` accepts; this is no validator. Keys are found in tables, arrays of tables, dotted
-keys and inline tables; an element of an array is addressed by its index, as in `("watch", 0, "path")`.
+The text must be one that `tomllib` accepts; this is no validator. Keys are found in tables, arrays of tables,
+dotted keys and inline tables; an element of an array is addressed by its index, as in `("watch", 0, "path")`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ KeyPath = tuple[str | int, ...]
 # Tokens of TOML 1.0. A multi-line string may end in up to five quotes, of which the first two belong to it.
 _TOKEN = re.compile(
     r'''
-      (?P<string> """(?:\\.|(?!""")[^\\])*"{3,5} | \'\'\'(?:(?!\'\'\').)*'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
+      (?P<string> """(?:\\.|(?!""")[^\\])*"{3,5} | \'\'\'(?:(?!\'\'\').)*'{3,5}
+                | "(?:\\.|[^"\\\n])*"             | '[^'\n]*' )
     | (?P<comment> \#[^\n]* )
     | (?P<newline> \n )
     | (?P<mark> [\[\]{}=.,] )
@@ -51,7 +52,7 @@ class TomlLines:
                 self._key_value(table)
 
     def line_of(self, path: Sequence[str | int]) -> int | None:
-        """Line (from 1) of the key, or of the nearest table around it that the document writes; None for neither."""
+        """Line (from 1) of the key, or of the nearest written table around it; None for neither."""
         for length in range(len(path), 0, -1):
             if (line := self._lines.get(tuple(path[:length]))) is not None:
                 return line
@@ -120,7 +121,7 @@ class TomlLines:
         return parts
 
     def _newest(self, path: KeyPath) -> KeyPath:
-        """The path, or that of its last element when it is an array of tables: the one that TOML goes on with."""
+        """The path, or that of its last element when it is an array of tables, as TOML means it."""
         length = self._length(path)
         return (*path, length - 1) if length else path
 
