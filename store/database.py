@@ -46,7 +46,9 @@ class Database:
     async def close(self) -> None:
         """Close all connections. May be called twice; the next use opens new ones."""
         await self._readers.dispose()
-        await self._writer.dispose()  # last: only a connection that may write moves the WAL into the file on its way out
+        await (
+            self._writer.dispose()
+        )  # last: only a connection that may write moves the WAL into the file on its way out
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

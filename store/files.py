@@ -92,9 +92,7 @@ class FileStore:
 
     async def failures(self, limit: int, cursor: str | None = None) -> Page[Failure]:
         """What is in quarantine, the newest first. Raises InvalidCursorError."""
-        query = (
-            _failed(select(_file)).order_by(_file.c.failed_at.desc(), _file.c.id.desc()).limit(limit + 1)
-        )
+        query = _failed(select(_file)).order_by(_file.c.failed_at.desc(), _file.c.id.desc()).limit(limit + 1)
         if cursor is not None:
             at, file_id = decode_cursor("failures", cursor, int, int)
             query = query.where(

@@ -38,7 +38,9 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, kind: JobKind, path: str | None = None, collection: str | None = None) -> JobRecord:
+    async def create(
+        self, kind: JobKind, path: str | None = None, collection: str | None = None
+    ) -> JobRecord:
         """A new job, open: its total may still grow."""
         job_id = str(uuid.uuid4())
         async with self._database.write() as connection:

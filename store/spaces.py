@@ -67,6 +67,4 @@ class SpaceStore:
 async def active_space(connection: AsyncConnection) -> SpaceRecord | None:
     """See SpaceStore.active; within the caller's transaction."""
     row = (await connection.execute(select(_space).where(_space.c.active))).first()
-    return row and SpaceRecord(
-        id=row.id, model=row.model, dimensions=row.dimensions, identity=row.identity
-    )
+    return None if row is None else SpaceRecord(id=row.id, model=row.model, dimensions=row.dimensions, identity=row.identity)
