@@ -1,0 +1,25 @@
+"""A test hook: files that break their decoder on demand. Off unless PHOTOND_TEST_DECODE_FAULTS=1.
+
+Crashes of native decoders cannot be had from a well-behaved library, yet the pool must be tested against
+them. With the hook on, decoding a file whose name contains `.abort.` calls abort(3), `.exit.` ends the
+process with status 3, and `.hang.` never comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import PurePath
+
+
+def trip(path: str) -> None:
+    """Do to this process what the name of `path` asks for, if the hook is on."""
+    if os.environ.get("PHOTOND_TEST_DECODE_FAULTS") != "1":
+        return
+    name = PurePath(path).name
+    if ".abort." in name:
+        os.abort()
+    if ".exit." in name:
+        os._exit(3)
+    if ".hang." in name:
+        threading.Event().wait()
