@@ -1,0 +1,30 @@
+"""What is stored beside a vector, and how a search is restricted by it.
+
+A filter is written once, in the form of Qdrant's REST interface: the client's models validate it for a
+server, and the child process makes Qdrant Edge's own classes of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from store.vectors.protocol import Point, VectorFilter
+
+# Payload fields that filters name. Each gets an integer index: over 10,000 points a filtered search then
+# takes 0.1 ms in place of 4.5 ms.
+INTEGER_FIELDS = ("collections",)
+
+Payload = dict[str, list[int]]
+RestFilter = dict[str, list[dict[str, Any]]]
+
+
+def payload_of(point: Point) -> Payload:
+    """The payload that is stored with a point."""
+    return {"collections": list(point.collections)}
+
+
+def rest_filter(where: VectorFilter | None) -> RestFilter | None:
+    """The filter as Qdrant's REST interface takes it; None where nothing is restricted."""
+    if where is None or where.collections is None:
+        return None
+    return {"must": [{"key": "collections", "match": {"any": list(where.collections)}}]}
