@@ -105,6 +105,7 @@ class DecodePool:
             return worker
         try:
             if worker is not None:  # it died while idle: no photo is to blame
+                self._restarts += 1
                 await self._bury(worker)
             return await self._start_worker()
         except BaseException:
@@ -131,13 +132,15 @@ class DecodePool:
             await self._bury(worker)
             successor = await self._start_worker()
         except MlServiceDownError as error:
-            logger.error("a decode worker could not be replaced: %s", error)  # noqa: TRY400  the reason says
-            it all
+            logger.error("a decode worker could not be replaced: %s", error)  # noqa: TRY400  no fault of this code
         finally:
             self._free.put_nowait(successor)
 
     async def _start_worker(self) -> WorkerProcess:
         worker = await WorkerProcess.start(self._options)
+        if self._closed:
+            await worker.close()
+            raise MlServiceDownError("the decode pool was closed")
         self._workers.add(worker)
         return worker
 

@@ -115,8 +115,8 @@ class WorkerProcess:
         if not await self._gone():
             self.kill()
             await self._gone()
+        await asyncio.wait([self._listener], timeout=_END_SECONDS)
         self._listener.cancel()
-        await asyncio.gather(self._listener, return_exceptions=True)
 
     async def _greet(self, options: wire.DecodeOptions) -> None:
         try:

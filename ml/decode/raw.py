@@ -33,32 +33,28 @@ def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]
     """
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
-            sizes = raw.sizes
-            check_pixels(sizes.raw_width, sizes.raw_height, max_pixels)
-            return _decode(raw, need, max_pixels), _facts(raw)
+            check_pixels(raw.sizes.raw_width, raw.sizes.raw_height, max_pixels)
+            orientation = _ORIENTATIONS.get(raw.sizes.flip, 1)
+            size = (raw.sizes.width, raw.sizes.height)  # now: a demosaic at half size halves them
+            width, height = reversed(size) if turns_sideways(orientation) else size
+            image, source = _decode(raw, need, max_pixels)
+            return Picture(image, width, height, source, orientation, exif_block=None), _facts(raw)
     except rawpy.LibRawError as error:
         raise DecodeError(f"LibRaw cannot decode this RAW file: {_text(error)}") from error
 
 
-def _decode(raw: rawpy.RawPy, need: Need, max_pixels: int) -> Picture:
+def _decode(raw: rawpy.RawPy, need: Need, max_pixels: int) -> tuple[Image.Image, DecodeSource]:
     preview = _preview(raw, need, max_pixels)
     if preview is not None and max(preview.size) >= need.preview:
-        return _picture(raw, preview, DecodeSource.EMBEDDED_PREVIEW)
+        return preview, DecodeSource.EMBEDDED_PREVIEW
     try:
         pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
     except rawpy.LibRawError:
         # A compression that LibRaw was built without: a small preview is better than no photo.
         if preview is None:
             raise
-        return _picture(raw, preview, DecodeSource.EMBEDDED_PREVIEW)
-    return _picture(raw, Image.fromarray(pixels), DecodeSource.HALF_DEMOSAIC)
-
-
-def _picture(raw: rawpy.RawPy, image: Image.Image, source: DecodeSource) -> Picture:
-    orientation = _ORIENTATIONS.get(raw.sizes.flip, 1)
-    size = (raw.sizes.width, raw.sizes.height)
-    width, height = reversed(size) if turns_sideways(orientation) else size
-    return Picture(image, width, height, source, orientation, exif_block=None)
+        return preview, DecodeSource.EMBEDDED_PREVIEW
+    return Image.fromarray(pixels), DecodeSource.HALF_DEMOSAIC
 
 
 def _preview(raw: rawpy.RawPy, need: Need, max_pixels: int) -> Image.Image | None:
