@@ -73,7 +73,11 @@ def test_falls_back_to_the_table_around_a_key_that_is_not_written() -> None:
 
 def test_tables_inside_arrays_of_tables_belong_to_the_newest_element() -> None:
     lines = TomlLines("[[a]]\n[[a.b]]\nx = 1\n[[a.b]]\nx = 2\n[[a]]\n[[a.b]]\nx = 3\n")
-    assert [lines.line_of(("a", *where, "x")) for where in [(0, "b", 0), (0, "b", 1), (1, "b", 0)]] == [3, 5, 8]
+    assert [lines.line_of(("a", *where, "x")) for where in [(0, "b", 0), (0, "b", 1), (1, "b", 0)]] == [
+        3,
+        5,
+        8,
+    ]
 
 
 def test_inline_tables_in_an_array_over_several_lines() -> None:
@@ -96,7 +100,9 @@ _SCALARS = st.integers() | st.booleans() | st.text(max_size=8)
 
 def _written(value: Any) -> str:
     if isinstance(value, str):
-        escaped = "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in value if not 0xD800 <= ord(c) < 0xE000)
+        escaped = "".join(
+            c if c.isalnum() else f"\\U{ord(c):08x}" for c in value if not 0xD800 <= ord(c) < 0xE000
+        )
         return f'"{escaped}"'
     return str(value).lower()
 
