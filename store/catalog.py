@@ -27,8 +27,8 @@ FILE_NAME = "catalog.db"
 class Catalog:
     """What is known of roots, files, images, collections, work and vectors, one part for each.
 
-    The owner of the state directory's lock opens one; `clock` gives seconds since 1970. Every method may raise
-    DiskSpaceError, CatalogDamagedError or CatalogUnavailableError, and then has changed nothing.
+    The owner of the state directory's lock opens one; `clock` gives seconds since 1970. Every method may
+    raise DiskSpaceError, CatalogDamagedError or CatalogUnavailableError, and then has changed nothing.
     """
 
     def __init__(self, state_dir: Path, clock: Callable[[], float] = time.time) -> None:
@@ -47,7 +47,8 @@ class Catalog:
     async def open(self) -> None:
         """Create the file or bring it to this version's schema, and open it.
 
-        Raises SchemaTooNewError for a file of a newer version, which stays untouched, and CatalogDamagedError.
+        Raises SchemaTooNewError for a file of a newer version, which stays untouched, and
+        CatalogDamagedError.
         """
         await asyncio.to_thread(self._database.path.parent.mkdir, parents=True, exist_ok=True)
         await asyncio.to_thread(migrate.upgrade, self._database.path)
@@ -60,11 +61,12 @@ class Catalog:
     async def commit(self, outcomes: Sequence[Outcome]) -> CommitReport:
         """Apply what became of leased tasks, all or nothing, in one durable transaction.
 
-        Files, images, memberships and cached results change as each outcome says; the tasks leave the queue and count
-        in their jobs, but those that were put again meanwhile, or whose outcome does not fit the catalog any more
-        (its image or row was forgotten), become ready for another look, and deferred ones for a later one.
-        Points that no longer agree are marked stale. Raises ConflictError if something was indexed while no vector
-        space is active, PointRejectedError for a vector of another dimension than the space's.
+        Files, images, memberships and cached results change as each outcome says; the tasks leave the queue
+        and count in their jobs, but those that were put again meanwhile, or whose outcome does not fit the
+        catalog any more (its image or row was forgotten), become ready for another look, and deferred ones
+        for a later one. Points that no longer agree are marked stale. Raises ConflictError if something was
+        indexed while no vector space is active, PointRejectedError for a vector of another dimension than the
+        space's.
         """
         if not outcomes:
             return CommitReport()

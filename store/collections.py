@@ -61,9 +61,10 @@ class CollectionStore:
     async def delete(self, name: str) -> set[str]:
         """Forget a collection; no file on disk is touched.
 
-        Roots that were only indexed, not watched, go with it. Images then in no collection are forgotten; what the
-        models gave for them is kept, so that they come back without the model. Returns the ids of all images whose
-        point became stale. Raises NotFoundError, or ConflictError while a configured root feeds the collection.
+        Roots that were only indexed, not watched, go with it. Images then in no collection are forgotten;
+        what the models gave for them is kept, so that they come back without the model. Returns the ids of
+        all images whose point became stale. Raises NotFoundError, or ConflictError while a configured root
+        feeds the collection.
         """
         async with self._database.write() as connection:
             collection_id = await collection_id_of(connection, name)

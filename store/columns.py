@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 from sqlalchemy import BigInteger, Dialect, Enum, LargeBinary
 from sqlalchemy.types import TypeDecorator
 
+Vector = NDArray[np.float32]
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class FsPath(TypeDecorator[str]):
     """A path, as the bytes that the file system has.
 
-    Names need not be valid in any encoding; Python carries such bytes as surrogates, which SQLite's TEXT refuses.
-    Rows sort by these bytes: the order of `os.fsencode(path)`.
+    Names need not be valid in any encoding; Python carries such bytes as surrogates, which SQLite's TEXT
+    refuses. Rows sort by these bytes: the order of `os.fsencode(path)`.
     """
 
     impl = LargeBinary
@@ -34,7 +36,7 @@ class FsPath(TypeDecorator[str]):
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware time, as whole microseconds since 1970 in UTC: it sorts, and survives the round trip exactly."""
+    """An aware time, as whole microseconds since 1970 in UTC: it sorts, and comes back exactly."""
 
     impl = BigInteger
     cache_ok = True
@@ -49,7 +51,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class UInt64(TypeDecorator[int]):
-    """An unsigned 64-bit number, as the signed one with the same bits: inodes of some network mounts need the 64th."""
+    """An unsigned 64-bit number, as the signed one with the same bits: inodes of some mounts need it."""
 
     impl = BigInteger
     cache_ok = True
@@ -63,17 +65,17 @@ class UInt64(TypeDecorator[int]):
         return None if value is None else value & 0xFFFF_FFFF_FFFF_FFFF
 
 
-class Float32Vector(TypeDecorator[NDArray[np.float32]]):
+class Float32Vector(TypeDecorator[Vector]):
     """A vector, as float32 little-endian bytes."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: NDArray[np.float32] | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
+    def process_bind_param(self, value: Vector | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
         """See TypeDecorator."""
         return None if value is None else value.astype("<f4", copy=False).tobytes()
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[np.float32] | None:  # noqa: ARG002
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Vector | None:  # noqa: ARG002
         """See TypeDecorator."""
         return None if value is None else np.frombuffer(value, dtype="<f4").astype(np.float32, copy=False)
 

@@ -1,7 +1,7 @@
-"""The one transaction that ends a batch of tasks: rows, memberships, model results, stale points, queue, counts.
+"""The one transaction that ends a batch of tasks: rows, memberships, model results, queue and counts.
 
-Thumbnail and vector were written before it, so when it returns the photo is searchable, and when it does not happen
-the tasks are still in the queue and are done again. A constant number of statements, however large the batch.
+Thumbnail and vector were written before it, so when it returns the photo is searchable, and when it does not
+happen the tasks are still in the queue and are done again. A batch of any size takes the same few statements.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _root, _task = schema.watch_root, schema.task
 async def commit_outcomes(
     connection: AsyncConnection, outcomes: Sequence[Outcome], now: float
 ) -> CommitReport:
-    """Apply a batch within the caller's writing transaction; `now` is seconds since 1970. See Catalog.commit."""
+    """See Catalog.commit; within the caller's transaction. `now` is seconds since 1970."""
     at = datetime.fromtimestamp(now, UTC)
     planned = plan(
         outcomes,
@@ -63,7 +63,7 @@ async def commit_outcomes(
     return CommitReport(jobs=tuple(jobs.values()), stale_points=frozenset(stale))
 
 
-# -- what there is -----------------------------------------------------------------------------------------------------
+# -- what there is -------------------------------------------------------------------------------------------
 
 
 async def _rows(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> list[FileRecord]:
@@ -84,7 +84,7 @@ async def _images(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> s
     return set(await connection.scalars(select(_image.c.id).where(in_texts(_image.c.id, attached))))
 
 
-# -- images, with what the models gave ---------------------------------------------------------------------------------
+# -- images, with what the models gave -----------------------------------------------------------------------
 
 
 async def _write_images(connection: AsyncConnection, indexed: Sequence[Indexed], at: datetime) -> None:
@@ -163,16 +163,17 @@ def _text(facts: ImageFacts) -> dict[str, Any]:
     return {"caption": facts.caption, "tags": [[tag.name, tag.score] for tag in facts.tags]}
 
 
-# -- files and collections ---------------------------------------------------------------------------------------------
+# -- files and collections -----------------------------------------------------------------------------------
 
 
 async def _write_files(connection: AsyncConnection, planned: Plan) -> None:
     if planned.deleted:
         await connection.execute(delete(_file).where(in_numbers(_file.c.id, planned.deleted)))
-    if planned.updated:
-        # Paths are unique at every moment, and rows may swap theirs: step aside first. No real path holds a NUL.
-        aside = [{"row_id": row.id, "path": f"\0{row.id}"} for row in planned.updated]
+    if planned.renamed:
+        # Paths are unique at every moment and rows may swap theirs, so they step aside first: no path has a NUL.
+        aside = [{"row_id": row_id, "path": f"\0{row_id}"} for row_id in planned.renamed]
         await connection.execute(update(_file).where(_file.c.id == bindparam("row_id")), aside)
+    if planned.updated:
         rows = [{"row_id": row.id, **_file_row(row)} for row in planned.updated]
         await connection.execute(update(_file).where(_file.c.id == bindparam("row_id")), rows)
     if planned.inserted:
@@ -200,7 +201,7 @@ def _file_row(row: FileRecord) -> dict[str, Any]:
 async def _change_memberships(connection: AsyncConnection, planned: Plan) -> set[str]:
     """Join and leave; returns all images whose point does not agree with the catalog after this commit.
 
-    The point of an indexed image was written with its root's collection alone: one that is in others too is stale.
+    The point of an indexed image was written with its root's collection alone; in others too, it is stale.
     """
     joined = await join(connection, planned.joins)
     left = await leave(connection, planned.leaves)
@@ -208,7 +209,7 @@ async def _change_memberships(connection: AsyncConnection, planned: Plan) -> set
     return planned.stale | ((joined | left) & planned.moved) | several
 
 
-# -- queue and jobs ----------------------------------------------------------------------------------------------------
+# -- queue and jobs ------------------------------------------------------------------------------------------
 
 
 async def _complete_tasks(

@@ -1,8 +1,8 @@
 """One SQLite file: many readers beside one writer.
 
-The driver is told to leave transactions alone (`isolation_level=None`) and SQLAlchemy's begin event opens them:
-`BEGIN` for readers, who see one snapshot; `BEGIN IMMEDIATE` for the writer, so that the lock is taken before the first
-read and no transaction fails half way because another wrote meanwhile
+The driver is told to leave transactions alone (`isolation_level=None`) and SQLAlchemy's begin event opens
+them: `BEGIN` for readers, who see one snapshot; `BEGIN IMMEDIATE` for the writer, so that the lock is taken
+before the first read and no transaction fails half way because another wrote meanwhile
 (https://docs.sqlalchemy.org/en/20/dialects/sqlite.html, "Enabling Non-Legacy SQLite Transactional Modes").
 `synchronous=FULL`: a commit that returned survives a power cut.
 """
@@ -28,8 +28,8 @@ BUSY_SECONDS = 10.0  # how long to wait for a lock of another process (a backup,
 class Database:
     """The catalog's file, once `store.migrate` has brought it to this version's schema.
 
-    `read()` and `write()` raise DiskSpaceError, CatalogDamagedError or CatalogUnavailableError for what goes wrong
-    with the file.
+    `read()` and `write()` raise DiskSpaceError, CatalogDamagedError or CatalogUnavailableError for what goes
+    wrong with the file.
     """
 
     def __init__(self, path: Path) -> None:

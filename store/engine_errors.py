@@ -27,7 +27,7 @@ _UNAVAILABLE = {
 
 @contextmanager
 def wrapped(path: Path) -> Iterator[None]:
-    """Raise what went wrong with the file itself as a StoreError; a faulty statement stays what it is, a bug."""
+    """Raise what is wrong with the file as a StoreError; a faulty statement stays what it is, a bug."""
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:

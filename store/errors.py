@@ -1,6 +1,7 @@
 """What can go wrong in remembering and looking up, each with a stable code.
 
-Foreign exceptions (SQLite, SQLAlchemy, Qdrant, the file system) are turned into these at the border of the package.
+Foreign exceptions (SQLite, SQLAlchemy, Qdrant, the file system) are turned into these at the border of the
+package and never leave it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import ClassVar
 class StoreError(Exception):
     """Base of this package's errors.
 
-    `code` is stable and documented; `retryable` tells whether the same call may succeed later without a change to
-    the request or the configuration.
+    `code` is stable and documented; `retryable` tells whether the same call may succeed later without a
+    change to the request or the configuration.
     """
 
     code: ClassVar[str]
@@ -20,7 +21,7 @@ class StoreError(Exception):
 
 
 class VectorStoreError(StoreError):
-    """The vector engine (the embedded one or a server) does not answer, or answered with a fault of its own."""
+    """The vector engine, embedded or a server, does not answer or has a fault of its own."""
 
     code = "QDRANT_CONNECTION"
     retryable = True
@@ -46,7 +47,7 @@ class CatalogDamagedError(StoreError):
 
 
 class CatalogUnavailableError(StoreError):
-    """The catalog file cannot be opened, read or written now (permission, I/O error, another writer's lock)."""
+    """The catalog file cannot be used now (permission, I/O error, another process's lock)."""
 
     code = "CATALOG_UNAVAILABLE"
     retryable = True

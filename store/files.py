@@ -36,9 +36,9 @@ class FileStore:
         return found
 
     async def by_identity(self, stats: Sequence[FileStat]) -> dict[FileStat, list[FileRecord]]:
-        """Rows of images whose device, inode, size and time are exactly these: the same file, maybe under a new name.
+        """Rows of images with exactly these stats: the same file, maybe under a new name.
 
-        Stats that no row has are left out.
+        Missing files count too, failed ones do not. Stats that no row has are left out.
         """
         wanted = [(signed(s.inode), signed(s.device), s.size, s.mtime_ns) for s in dict.fromkeys(stats)]
         each = func.json_each(json.dumps(wanted)).table_valued("value")
@@ -62,8 +62,8 @@ class FileStore:
     ) -> AsyncIterator[list[FileRecord]]:
         """The rows of a root, or of one folder in it and all below, in the order of `os.fsencode(path)`.
 
-        A row at the folder's own path (a file that became a folder, or the reverse) belongs to it. Each chunk is
-        read on its own, so writers are never held up; rows that change meanwhile may be seen either way.
+        A row at the folder's own path (a file that became a folder, or the reverse) belongs to it. Each chunk
+        is read on its own, so writers are never held up; rows that change meanwhile may be seen either way.
         """
         after: bytes | None = None
         while True:
@@ -142,7 +142,7 @@ def file_record(row: Row[Any]) -> FileRecord:
 
 
 def _failed(query: Select[Any]) -> Select[Any]:
-    # Said by `failed_at`, not by `state`: SQLite takes a partial index only for its own condition, word for word.
+    # By `failed_at`, not by `state`: SQLite uses a partial index only for its own condition, word for word.
     return query.where(_file.c.failed_at.is_not(None))
 
 

@@ -32,13 +32,13 @@ _present = (
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The library in numbers: images with a present file; present, missing and failed files; bytes of present files."""
+    """The library in numbers."""
 
-    images: int
-    files: int
-    missing: int
-    failed: int
-    bytes: int
+    images: int  # with a present file
+    files: int  # present
+    missing: int  # files
+    failed: int  # files
+    bytes: int  # of present files
     collections: int
 
 
@@ -49,7 +49,7 @@ class ImageStore:
         self._database = database
 
     async def known(self, sha256: str) -> str | None:
-        """The id of the image with this content, if the active vector space has its vector: nothing is left to do."""
+        """The id of the image with this content, if the active vector space has its vector."""
         query = (
             select(_image.c.id)
             .join(_cache, _cache.c.sha256 == _image.c.sha256)
@@ -97,7 +97,7 @@ class ImageStore:
         return Page(list(records.values()), following)
 
     async def random(self, limit: int, collection: str | None = None) -> list[ImageRecord]:
-        """Images with a present file, drawn anew at each call. Raises NotFoundError for an unknown collection."""
+        """Images with a present file, drawn anew each time. Raises NotFoundError for a collection."""
         async with self._database.read() as connection:
             where = await _in(connection, collection)
             query = select(_image.c.id).where(_present, *where).order_by(func.random()).limit(limit)

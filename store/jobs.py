@@ -69,7 +69,7 @@ class JobStore:
             return await _one(connection, job_id)
 
     async def fail(self, job_id: str, code: str, message: str) -> JobRecord:
-        """The job itself could not be carried out; tasks that it has queued are still done. Raises NotFoundError."""
+        """The job could not be carried out; what it has queued is still done. Raises NotFoundError."""
         async with self._database.write() as connection:
             await connection.execute(
                 update(_job)
@@ -137,7 +137,7 @@ class JobStore:
 
 
 async def count_jobs(connection: AsyncConnection, tallies: Mapping[str, Tally]) -> None:
-    """Add to the counts of jobs, and finish those that are complete by it; within the caller's transaction."""
+    """Add to the counts of jobs and finish those that are complete; within the caller's transaction."""
     if not tallies:
         return
     statement = (

@@ -1,4 +1,4 @@
-"""Which images are in which collections: an image joins the collection of every root that it has a file in."""
+"""Which images are in which collections: an image joins the collection of each root it has a file in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def join(connection: AsyncConnection, pairs: Collection[Membership]) -> se
 
 
 async def leave(connection: AsyncConnection, pairs: Collection[Membership]) -> set[str]:
-    """Take images out of collections that no present file of theirs feeds; returns those that were taken out."""
+    """Take images out of collections that no present file of theirs feeds; returns those taken out."""
     if not pairs:
         return set()
     fed = (

@@ -1,7 +1,8 @@
 """Bring a catalog file to the schema of this version, before anything else opens it.
 
-Migrations run one by one, each in a transaction of its own, so a crash leaves a schema that is known. A file of a
-newer version is left untouched: running on a schema that this version does not know could lose what it holds.
+Migrations run one by one, each in a transaction of its own, so a crash leaves a schema that is known. A file
+of a newer version is left untouched: running on a schema that this version does not know could lose what it
+holds.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ def _upgrade(connection: Connection, path: Path) -> None:
         found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in known:
         raise SchemaTooNewError(
-            f"{path} was written by a newer photond (schema {found}): install that version, or restore a backup"
+            f"{path} was written by a newer photond (schema {found}):"
+            " install that version, or restore a backup"
         )
     command.upgrade(config, "head")
 

@@ -35,7 +35,7 @@ class MlCache:
     async def all(
         self, space_id: str, chunk: int = 1000
     ) -> AsyncIterator[list[tuple[str, tuple[int, ...], NDArray[np.float32]]]]:
-        """Image id, collection ids (ascending) and vector of every image with a present file, for a rebuild."""
+        """Image id, ids of its collections (ascending) and vector of all images with a present file."""
         present = (
             select(_file.c.id)
             .where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT)

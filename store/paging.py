@@ -1,7 +1,7 @@
 """Pages of a list, and the cursors between them.
 
-A cursor holds the sort key of the last item shown (keyset paging), so a page costs the same wherever it lies, and
-rows that come or go meanwhile neither repeat nor hide others. To the client it is opaque: base64url text.
+A cursor holds the sort key of the last item shown (keyset paging), so a page costs the same wherever it lies,
+and rows that come or go meanwhile neither repeat nor hide others. To the client it is opaque: base64url text.
 """
 
 from __future__ import annotations

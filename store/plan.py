@@ -1,7 +1,8 @@
 """What a batch of outcomes does to the rows of files: a pure function of the rows as they are.
 
-Moves are played first, all at once: each was found by its row's identity, so it must meet that row before another
-outcome of the batch writes to the path that the row leaves (a swap of two names, a new photo under an old name).
+Moves are played first, all at once: each was found by its row's identity, so it must meet that row before
+another outcome of the batch writes to the path that the row leaves (a swap of two names, a new photo under an
+old name).
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ NEW = 0  # id of a row that is to be inserted; SQLite's begin at 1
 
 @dataclass(slots=True)
 class Plan:
-    """Changes to make. `again` are tasks whose outcome does not fit the catalog any more: they need another look."""
+    """Changes to make."""
 
     deleted: list[int] = field(default_factory=list)  # ids of file rows
+    renamed: list[int] = field(default_factory=list)  # those of the updated rows that change their path
     updated: list[FileRecord] = field(default_factory=list)
     inserted: list[FileRecord] = field(default_factory=list)
     joins: set[Membership] = field(default_factory=set)
@@ -40,7 +42,7 @@ class Plan:
     indexed: list[Indexed] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)  # images of moved files: stale if they change collection
     stale: set[str] = field(default_factory=set)
-    again: set[int] = field(default_factory=set)  # ids of tasks
+    again: set[int] = field(default_factory=set)  # tasks whose outcome does not fit any more: look again
 
 
 def plan(
@@ -53,8 +55,9 @@ def plan(
 ) -> Plan:
     """Plan the changes.
 
-    `rows` are the file rows at the tasks' paths and those that moves name; `roots` gives the collection of each
-    watch root; `images` are those of the attached images that exist. An outcome in a root that is gone does nothing.
+    `rows` are the file rows at the tasks' paths and those that moves name; `roots` gives the collection of
+    each watch root; `images` are those of the attached images that exist. An outcome in a root that is gone
+    does nothing.
     """
     planner = _Planner(rows, roots, set(images), now)
     standing = [outcome for outcome in outcomes if outcome.task.root_id in roots]
@@ -119,6 +122,7 @@ class _Planner:
         plan = self._plan
         plan.inserted = [row for row in self._at.values() if row.id == NEW]
         plan.updated = [row for row in after.values() if row != self._before[row.id]]
+        plan.renamed = [row.id for row in plan.updated if row.path != self._before[row.id].path]
         plan.deleted = [row_id for row_id in self._before if row_id not in after]
         for row_id, row in self._before.items():
             if row.image_id and _hidden(row, after.get(row_id)):

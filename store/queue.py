@@ -1,7 +1,7 @@
 """The queue: paths at which the index may disagree with the disk, durable until an outcome is committed.
 
-A path is in the queue once. Put again, its row's generation rises: whoever has it leased sees the state from before,
-so its commit frees the row for another look instead of taking it out, and no change is lost.
+A path is in the queue once. Put again, its row's generation rises: whoever has it leased sees the state from
+before, so its commit frees the row for another look instead of taking it out, and no change is lost.
 """
 
 from __future__ import annotations
@@ -44,8 +44,9 @@ class TaskQueue:
     async def put(self, tasks: Sequence[NewTask]) -> int:
         """Queue paths and count those that are new in their jobs' totals; returns how many are new.
 
-        A path that is queued already keeps its job, takes the more urgent priority and is due at once: there is news
-        of it. Raises NotFoundError for a root or a job that does not exist, and then nothing is queued.
+        A path that is queued already keeps its job, takes the more urgent priority and is due at once: there
+        is news of it. Raises NotFoundError for a root or a job that does not exist, and then nothing is
+        queued.
         """
         if not tasks:
             return 0

@@ -40,8 +40,8 @@ class RootStore:
     async def sync_config(self, specs: Sequence[RootSpec]) -> list[Root]:
         """Make the configured roots these, and return them in this order.
 
-        A root that is gone from the configuration stays, indexed and not watched any more. When a root feeds another
-        collection than before, its images change collection with it.
+        A root that is gone from the configuration stays, indexed and not watched any more. When a root feeds
+        another collection than before, its images change collection with it.
         """
         async with self._database.write() as connection:
             await connection.execute(update(_root).values(origin=RootOrigin.INGEST))

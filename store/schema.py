@@ -32,7 +32,7 @@ metadata = MetaData(
     }
 )
 
-# -- what is in the library ------------------------------------------------------------------------------------------
+# -- what is in the library ----------------------------------------------------------------------------------
 
 collection = Table(
     "collection",
@@ -41,7 +41,7 @@ collection = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("description", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
-    sqlite_autoincrement=True,  # points carry the id: one that was deleted must never come to mean another collection
+    sqlite_autoincrement=True,  # points carry the id: a deleted one must never mean another collection
 )
 
 watch_root = Table(
@@ -135,7 +135,7 @@ file = Table(
     sqlite_autoincrement=True,  # a late move must not land on another file's row
 )
 
-# -- work ------------------------------------------------------------------------------------------------------------
+# -- work ----------------------------------------------------------------------------------------------------
 
 job = Table(
     "job",
@@ -185,7 +185,7 @@ task = Table(
     sqlite_autoincrement=True,  # an outcome that comes late must not complete another task
 )
 
-# -- what the models gave --------------------------------------------------------------------------------------------
+# -- what the models gave ------------------------------------------------------------------------------------
 
 vector_space = Table(
     "vector_space",
@@ -199,7 +199,7 @@ vector_space = Table(
     Index("ix_vector_space_active", "active", unique=True, sqlite_where=text("active")),
 )
 
-# No foreign key to image: what a model gave is kept when the image is forgotten, and serves when it comes back.
+# No foreign key to image: what a model gave outlives an image that is forgotten, and serves when it is back.
 ml_cache = Table(
     "ml_cache",
     metadata,

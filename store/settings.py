@@ -14,7 +14,7 @@ class StoreSettings(BaseModel):
 
     qdrant: str = Field(
         "embedded",
-        description="`embedded` (Qdrant's engine in a process of photond), or the http(s) URL of a Qdrant server.",
+        description="`embedded` (Qdrant's engine in a process of its own), or the URL of a Qdrant server.",
     )
     qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
 

@@ -33,7 +33,7 @@ class SpaceStore:
         self._database = database
 
     async def activate(self, space_id: str, model: str, dimensions: int, identity_json: str) -> None:
-        """Make this the active space, and the others not. Raises ConflictError if its dimension was another before."""
+        """Make this the one active space. Raises ConflictError if it is known with another dimension."""
         async with self._database.write() as connection:
             known = await connection.scalar(select(_space.c.dimensions).where(_space.c.id == space_id))
             if known not in {None, dimensions}:
@@ -67,4 +67,6 @@ class SpaceStore:
 async def active_space(connection: AsyncConnection) -> SpaceRecord | None:
     """See SpaceStore.active; within the caller's transaction."""
     row = (await connection.execute(select(_space).where(_space.c.active))).first()
-    return None if row is None else SpaceRecord(id=row.id, model=row.model, dimensions=row.dimensions, identity=row.identity)
+    if row is None:
+        return None
+    return SpaceRecord(id=row.id, model=row.model, dimensions=row.dimensions, identity=row.identity)

@@ -1,7 +1,7 @@
 """Statements over many keys at once, within what SQLite takes.
 
-SQLite limits a statement's variables (32,766), so a list of texts or numbers travels as one JSON variable. Bytes have
-no place in JSON: paths go in chunks.
+SQLite limits a statement's variables (32,766), so a list of texts or numbers travels as one JSON variable.
+Bytes have no place in JSON: paths go in chunks.
 """
 
 from __future__ import annotations

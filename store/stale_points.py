@@ -17,7 +17,7 @@ _stale = schema.stale_point
 class StalePoints:
     """Marks set in the same transaction as the change that made a point stale; none is lost in a crash.
 
-    An image marked again between `take` and `clear` stays marked: what was synced then is not what is true now.
+    An image marked again between `take` and `clear` stays marked: what was synced is not true any more.
     """
 
     def __init__(self, database: Database) -> None:
@@ -25,7 +25,7 @@ class StalePoints:
         self._taken: dict[str, int] = {}  # image id -> the mark that was seen
 
     async def take(self, limit: int) -> list[str]:
-        """Image ids whose points are to be synced, the longest stale first. They stay until they are cleared."""
+        """Image ids whose points are to be synced, the longest stale first; they stay until cleared."""
         query = select(_stale.c.image_id, _stale.c.mark).order_by(_stale.c.mark).limit(limit)
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()

@@ -6,7 +6,7 @@ from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
-    transactional_ddl=True,  # SQLite's is; alembic assumes the old driver that committed before each statement
+    transactional_ddl=True,  # SQLite's is; alembic thinks of the old driver, which committed before each
     transaction_per_migration=True,
 )
 with context.begin_transaction():
