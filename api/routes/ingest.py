@@ -1,0 +1,118 @@
+"""Bring photos in: start a job, follow it, see what failed, try that again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from api.errors import ApiError, ErrorCode
+from api.routing import Routes
+from api.schemas.job import FailedFile, Job, JobStatus
+from api.schemas.page import Page
+from api.schemas.values import Cursor, Limit, Name
+from api.services import Services
+from api.validation import Body, Parameters
+
+routes = Routes("ingest")
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/") or "\0" in value:
+        raise ValueError("must be an absolute path, as the daemon sees it")
+    return value
+
+
+# As the file system has it, so lone surrogates are fine here (see api.answers).
+DiskPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+
+
+class IngestRequest(Body):
+    """Which folder or file to take."""
+
+    path: DiskPath = Field(description="Absolute path of a folder or a file, on the daemon's machine.")
+    collection: Name | None = Field(
+        None, description="Collection to join; a watch root's own when it lies in one."
+    )
+    force: bool = Field(False, description="Decode and embed again what is known and unchanged.")
+
+
+class RetryRequest(Body):
+    """Which failures to try again."""
+
+    paths: list[DiskPath] | None = Field(
+        None, min_length=1, max_length=10_000, description="Paths in quarantine; all of them when left out."
+    )
+
+
+class JobStarted(BaseModel):
+    """A job was started; follow it under /ingest/status/{job_id}."""
+
+    job_id: str
+
+
+class JobPath(Parameters):
+    """Names a job."""
+
+    job_id: Name
+
+
+class Paging(Parameters):
+    """Which page of a list."""
+
+    limit: Limit = 50
+    cursor: Cursor = None
+
+
+@routes.post(
+    "/ingest",
+    status=202,
+    errors=[
+        ErrorCode.DIR_NOT_FOUND,
+        ErrorCode.DIR_EMPTY,
+        ErrorCode.PERMISSION_DENIED,
+        ErrorCode.FORBIDDEN,
+        ErrorCode.CONFLICT,
+        ErrorCode.DISK_SPACE,
+    ],
+)
+async def start_ingest(services: Services, body: IngestRequest) -> JobStarted:
+    """Index a folder or a file.
+
+    The path must lie below a watch root or one of `api.browse_roots`. A folder outside the watch roots is
+    indexed once and not watched.
+    """
+    job = await services.library.ingest(body.path, body.collection, body.force)
+    return JobStarted(job_id=job.id)
+
+
+@routes.get("/ingest/status/{job_id}", errors=[ErrorCode.NOT_FOUND])
+async def job_status(services: Services, path: JobPath) -> JobStatus:
+    """One job: counts, rate, time left, and its log."""
+    job = await services.catalog.jobs.get(path.job_id)
+    if job is None:
+        raise ApiError(ErrorCode.NOT_FOUND, f"there is no job {path.job_id}")
+    return JobStatus.logged(services.progress.of(job), await services.catalog.jobs.log_of(job.id))
+
+
+@routes.get("/ingest/jobs")
+async def list_jobs(services: Services, query: Paging) -> Page[Job]:
+    """Jobs, the newest first."""
+    page = await services.catalog.jobs.recent(query.limit, query.cursor)
+    items = [Job.of(services.progress.of(job)) for job in page.items]
+    return Page[Job](items=items, next_cursor=page.next_cursor)
+
+
+@routes.get("/ingest/failures")
+async def list_failures(services: Services, query: Paging) -> Page[FailedFile]:
+    """Files in quarantine, each with its reason."""
+    page = await services.catalog.files.failures(query.limit, query.cursor)
+    items = [FailedFile.of(failure) for failure in page.items]
+    return Page[FailedFile](items=items, next_cursor=page.next_cursor)
+
+
+@routes.post("/ingest/failures/retry", status=202, errors=[ErrorCode.DISK_SPACE])
+async def retry_failures(services: Services, body: RetryRequest) -> JobStarted:
+    """Try files in quarantine again, all of them or those named."""
+    job = await services.library.retry_failures(body.paths)
+    return JobStarted(job_id=job.id)
