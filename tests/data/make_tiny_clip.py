@@ -1,11 +1,12 @@
 """Draws coloured shapes and trains the tiny CLIP of `tests/data/tiny_clip` on them.
 
-The checkpoint stands in for a real open_clip model where tests need one: small enough to be kept beside them, and
-trained, so that "a red circle" really finds the red circle. Seeded; about three minutes on one core:
+The checkpoint stands in for a real open_clip model where tests need one: small enough to be kept beside them,
+and trained, so that "a red circle" really finds the red circle. Seeded; about three minutes on one core:
 
     python tests/data/make_tiny_clip.py
 
-The text embedding over open_clip's 49,408 tokens is nearly all of the file, hence its narrow width and float16.
+The text embedding over open_clip's 49,408 tokens is nearly all of the file, hence its narrow width and
+float16.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def draw(color: str, shape: str, seed: int, size: int = 160) -> Image.Image:
 
 
 def train(report: Callable[[str], None]) -> None:
-    """Train from scratch and write `tiny.pt`. Each step shows three pictures of every class and one caption of each."""
+    """Train from scratch and write `tiny.pt`. A step shows three pictures and one caption of every class."""
     import open_clip
     import torch
     from torch.nn import functional
@@ -121,7 +122,7 @@ def train(report: Callable[[str], None]) -> None:
         logits = model.logit_scale.exp().clamp(max=50) * photos @ captions.T
         loss = functional.cross_entropy(logits, labels) + functional.cross_entropy(logits.T, positives)
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
         if step % 100 == 0:

@@ -1,0 +1,19 @@
+"""A caption from tags: what `ml.captions = "labels"` stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ml.encoders.protocol import Tag
+
+LABELS_IN_CAPTION = 3
+
+
+def caption_from_tags(tags: Iterable[Tag]) -> str | None:
+    """The names of the best tags, comma-separated ("tabby, tiger cat"); None without any.
+
+    `tags` come best first, as encoders give them. A name is said once, whatever its case.
+    """
+    names = {tag.name.casefold(): tag.name for tag in reversed(list(tags))}
+    ordered = list(names.values())[::-1][:LABELS_IN_CAPTION]
+    return ", ".join(ordered) or None
