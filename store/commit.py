@@ -170,7 +170,7 @@ async def _write_files(connection: AsyncConnection, planned: Plan) -> None:
     if planned.deleted:
         await connection.execute(delete(_file).where(in_numbers(_file.c.id, planned.deleted)))
     if planned.renamed:
-        # Paths are unique at every moment and rows may swap theirs, so they step aside first: no path has a NUL.
+        # Paths are unique at every moment and rows may swap theirs: they step aside first. No path has a NUL.
         aside = [{"row_id": row_id, "path": f"\0{row_id}"} for row_id in planned.renamed]
         await connection.execute(update(_file).where(_file.c.id == bindparam("row_id")), aside)
     if planned.updated:
