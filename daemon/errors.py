@@ -86,3 +86,14 @@ class FileExistsRefusedError(DaemonError):
 
     code = "FILE_EXISTS"
     hint = "give --force to overwrite it"
+
+
+class DaemonNotReadyError(DaemonError):
+    """A daemon holds the state directory but does not answer yet, or no more."""
+
+    code = "DAEMON_NOT_READY"
+    exit_code = ExitCode.NOT_RUNNING
+    hint = "it is starting or stopping; try again shortly, and look into its log if that lasts"
+
+    def __init__(self, pid: int | None) -> None:
+        super().__init__(f"photond runs{f' as process {pid}' if pid else ''}, but does not answer")

@@ -1,0 +1,90 @@
+"""The daemon's HTTP API as the command line uses it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from daemon.config import Config
+from daemon.endpoint import read_endpoint, url_of
+from daemon.errors import DaemonNotRunningError, RequestFailedError, UnexpectedAnswerError
+
+Json = dict[str, Any]
+
+BASE = "/api/v1"  # api.routing.BASE, whose import would bring the server and the database with it
+
+# Seconds. The first search after a start may wait for the model; nothing else takes long.
+TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)
+PAGE = 200  # the most items a list answers at once
+
+
+class Client:
+    """Requests to one daemon.
+
+    Every method raises DaemonNotRunningError when nothing answers, RequestFailedError with the daemon's own
+    code when it refuses, UnexpectedAnswerError when what answers is no photond.
+    """
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._session = session
+
+    async def get(self, path: str, **query: str | int) -> Json:
+        """GET a path below the API's base. An answer that is no error is given back whatever its status."""
+        return await self._request("GET", path, params=query)
+
+    async def post(self, path: str, body: Json) -> Json:
+        """POST a JSON body."""
+        return await self._request("POST", path, json=body)
+
+    async def items(self, path: str, limit: int | None = None) -> AsyncIterator[Json]:
+        """The items of a list, page after page, at most `limit` of them."""
+        cursor: str | None = None
+        left = limit
+        while left is None or left > 0:
+            wanted = PAGE if left is None else min(left, PAGE)
+            page = await self.get(path, limit=wanted, **({"cursor": cursor} if cursor else {}))
+            for item in page["items"]:
+                yield item
+            left = None if left is None else left - len(page["items"])
+            if (cursor := page["next_cursor"]) is None:
+                return
+
+    async def _request(self, method: str, path: str, **content: Any) -> Json:
+        try:
+            async with self._session.request(method, f"{self.url}{BASE}{path}", **content) as response:
+                return _answer(self.url, response.status, await response.read())
+        except aiohttp.ClientConnectionError as error:
+            raise DaemonNotRunningError(self.url) from error
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise UnexpectedAnswerError(f"{self.url}: {str(error) or 'no answer in time'}") from error
+
+
+@asynccontextmanager
+async def open_client(config: Config) -> AsyncIterator[Client]:
+    """A client of the daemon: by its endpoint file, else where the configuration has it listen.
+
+    Nothing is asked yet, so that a daemon that does not run is noticed at the first request.
+    """
+    endpoint = read_endpoint(config.daemon.state_dir)
+    url = endpoint.url if endpoint else url_of(config.api.host, config.api.port)
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        yield Client(url.rstrip("/"), session)
+
+
+def _answer(url: str, status: int, content: bytes) -> Json:
+    try:
+        answer = json.loads(content)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise UnexpectedAnswerError(f"{url} answers with status {status} and no JSON object")
+    if isinstance(fault := answer.get("error"), dict) and "code" in fault:
+        raise RequestFailedError(
+            status, str(fault["code"]), str(fault.get("message", "")), fault.get("request_id")
+        )
+    return answer
