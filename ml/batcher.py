@@ -103,6 +103,11 @@ class Batcher:
             await asyncio.wait([self._loop_task])
         self._thread.shutdown(wait=True)
 
+    async def join(self) -> None:
+        """Wait until closed; raises what broke the loop, if something did. For whoever supervises."""
+        if self._loop_task is not None:
+            await asyncio.shield(self._loop_task)
+
     async def embed_image(self, views: NDArray[np.uint8]) -> ImageEmbedding:
         """One photo's views (ViewSpec.shape).
 
@@ -115,7 +120,7 @@ class Batcher:
         return cast(ImageEmbedding, await self._embed(Kind.IMAGE, views))
 
     async def embed_text(self, text: str) -> NDArray[np.float32]:
-        """One query's vector (dimensions,). Raises as `embed_image`; a text without words is an EncodeError."""
+        """One query's vector (dimensions,). Raises as `embed_image`; EncodeError for an empty text."""
         if not text.strip():
             raise EncodeError("The text is empty.")
         return cast(NDArray[np.float32], await self._embed(Kind.TEXT, text))
@@ -158,7 +163,6 @@ class Batcher:
     async def _answer(self, batch: Batch[_Waiting]) -> None:
         self._running = batch.items
         results = await asyncio.get_running_loop().run_in_executor(self._thread, self._encode, batch)
-        self._running = ()
         for waiting, result in zip(batch.items, results, strict=True):
             if waiting.answer.done():
                 continue
@@ -168,6 +172,7 @@ class Batcher:
                 waiting.answer.set_result(result)
         failed = sum(isinstance(result, EncodeError) for result in results)
         self.stats.count(batch.kind, len(results), failed)
+        self._running = ()
 
     def _encode(self, batch: Batch[_Waiting]) -> Sequence[Answer | EncodeError]:
         """In the model's thread: one result an item."""

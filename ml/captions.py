@@ -12,8 +12,7 @@ LABELS_IN_CAPTION = 3
 def caption_from_tags(tags: Iterable[Tag]) -> str | None:
     """The names of the best tags, comma-separated ("tabby, tiger cat"); None without any.
 
-    `tags` come best first, as encoders give them. A name is said once, whatever its case.
+    `tags` come best first, as encoders give them.
     """
-    names = {tag.name.casefold(): tag.name for tag in reversed(list(tags))}
-    ordered = list(names.values())[::-1][:LABELS_IN_CAPTION]
-    return ", ".join(ordered) or None
+    names = list(dict.fromkeys(tag.name for tag in tags))
+    return ", ".join(names[:LABELS_IN_CAPTION]) or None

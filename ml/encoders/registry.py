@@ -12,7 +12,7 @@ ALLOWED = "bundled, open_clip:ARCH/PRETRAINED, open_clip:ARCH@PATH, fake"
 
 
 def load_encoder(settings: MlSettings, cache_dir: Path | None = None) -> Encoder:
-    """Load the configured model onto its device; takes seconds, and is to be called from the model's thread.
+    """Load the configured model onto its device. Takes seconds: not for the event loop's thread.
 
     `cache_dir` may keep what is dear to compute again; without it, loading takes longer each time. Torch is
     imported only for a model that needs it. Raises ModelUnavailableError with what to do next.

@@ -23,7 +23,7 @@ VIEWS = ViewSpec(size=classifier.SIZE, crops=("center", "mid"), resample="bicubi
 MAX_TAGS = 5
 # Mean probability over the views. The classifier was trained with label smoothing and is seldom sure: below
 # this, labels of photos that no class fits begin.
-TAG_THRESHOLD = 0.2
+TAG_THRESHOLD = 0.25
 
 
 class BundledEncoder:
