@@ -47,6 +47,13 @@ class Verdicts:
     outcomes: list[Outcome] = field(default_factory=list)
     to_read: list[ToRead] = field(default_factory=list)
 
+    def add(self, verdict: Outcome | ToRead) -> None:
+        """Put a verdict where it belongs."""
+        if isinstance(verdict, ToRead):
+            self.to_read.append(verdict)
+        else:
+            self.outcomes.append(verdict)
+
 
 @dataclass(frozen=True, slots=True)
 class _Unknown:
@@ -73,21 +80,20 @@ class Classifier:
         """Verdicts on all tasks. Each task is in exactly one place of the answer."""
         looks = await asyncio.to_thread(self._look_at, [task.path for task in tasks])
         rows = await self._catalog.files.by_paths([task.path for task in tasks])
-        stats = [look for look in looks.values() if isinstance(look, FileStat)]
+        stats = [found for found in looks.values() if isinstance(found, FileStat)]
         twins = await self._catalog.files.by_identity(stats)
         gone = await asyncio.to_thread(self._gone, [row for same in twins.values() for row in same])
         batch = _Batch(rows, twins, gone)
         verdicts = Verdicts()
         vanished: list[Task] = []
         for task in tasks:
-            look = looks[task.path]
-            if isinstance(look, _Unknown):
-                verdicts.outcomes.append(self._unknown(task, look, rows.get(task.path)))
-            elif look is None:
+            found = looks[task.path]
+            if isinstance(found, _Unknown):
+                verdicts.add(self._unknown(task, found, rows.get(task.path)))
+            elif found is None:
                 vanished.append(task)
             else:
-                verdict = batch.arrival(task, look)
-                (verdicts.to_read if isinstance(verdict, ToRead) else verdicts.outcomes).append(verdict)  # type: ignore[attr-defined]
+                verdicts.add(batch.arrival(task, found))
         verdicts.outcomes += await self._vanished(vanished, batch)
         return verdicts
 
@@ -95,8 +101,9 @@ class Classifier:
         return {path: look(path, follow_symlinks=self._follow_symlinks) for path in paths}
 
     def _gone(self, rows: Sequence[FileRecord]) -> set[int]:
-        """Rows whose path no longer holds that very file: those can have moved."""
-        return {row.id for row in rows if look(row.path, follow_symlinks=self._follow_symlinks) != row.stat}
+        """Rows whose path is seen not to hold that very file any more: those can have moved."""
+        looks = ((row, look(row.path, follow_symlinks=self._follow_symlinks)) for row in rows)
+        return {row.id for row, found in looks if found != row.stat and not isinstance(found, _Unknown)}
 
     def _unknown(self, task: Task, found: _Unknown, row: FileRecord | None) -> Outcome:
         if task.attempts < self._max_attempts:

@@ -96,14 +96,15 @@ class Committer:
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             report = await self._until_stored(partial(self._store, batch))
+            if report.stale_points:
+                await self._until_stored(self._sync_stale)
+            # Told last, so that whoever hears that a job is done finds search agreeing with it.
             for ready in batch:
                 ready.committed.set_result(None)
                 self._tell(ready.outcome)
                 self._queue.task_done()
             for job in report.jobs:
                 self._progress.job_changed(job)
-            if report.stale_points:
-                await self._until_stored(self._sync_stale)
 
     async def _store(self, batch: Sequence[Ready]) -> CommitReport:
         await asyncio.to_thread(self._write_thumbnails, batch)

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 
@@ -20,9 +19,9 @@ from handlers.classify import Classifier, ToRead
 from handlers.committer import Committer, Ready
 from handlers.counters import Counters
 from handlers.facts import facts_of
-from ml.decode.types import DecodedPhoto, ReadResult
+from ml.decode.types import ReadResult
 from ml.errors import MlError, VanishedError
-from ml.service import Decoder, Embedder
+from ml.service import Decoder, Embedder, OpenPhoto
 from store.catalog import Catalog
 from store.records import Attached, Deferred, Failed, FileStat, Indexed, Outcome, Task, Vanished
 
@@ -135,27 +134,31 @@ class Ingest:
 
     async def _attempt(self, task: Task) -> Ready | None:
         """One way through; None when the same content was in work elsewhere and is through now."""
-        async with self._decoder.open(task.path) as photo:
-            read = photo.read
+        async with AsyncExitStack() as worker:
+            photo = await worker.enter_async_context(self._decoder.open(task.path))
             self._counters.files_read += 1
-            if (other := self._in_work.get(read.sha256)) is None:
-                # Claimed before the catalog is asked, so that no commit falls between the answer and the claim.
-                claim = self._claim(read.sha256)
-                with _released_on_error(claim):
-                    if not task.force and (known := await self._catalog.images.known(read.sha256)):
-                        claim.set_result(None)
-                        return Ready(Attached(task, _stat(read), known))
-                    decoded = await photo.decode()
-                    self._counters.decoded += 1
-        if other is not None:
-            await asyncio.wait([other])
-            return None
-        with _released_on_error(claim):
-            ready = await self._embed(task, read, decoded)
+            if (other := self._in_work.get(photo.read.sha256)) is not None:
+                await worker.aclose()
+                await asyncio.wait([other])
+                return None
+            claim = self._claim(photo.read.sha256)
+            try:
+                ready = await self._develop(task, photo, worker)
+            except BaseException:
+                claim.set_result(None)  # whoever waits for this content must not wait for ever
+                raise
         ready.committed.add_done_callback(lambda _: claim.set_result(None))
         return ready
 
-    async def _embed(self, task: Task, read: ReadResult, decoded: DecodedPhoto) -> Ready:
+    async def _develop(self, task: Task, photo: OpenPhoto, worker: AsyncExitStack) -> Ready:
+        """Attach what is known, decode and embed what is not. The decoder is free again before the model works."""
+        read = photo.read
+        # Asked after the claim is made, so that no commit of the same content falls between answer and claim.
+        if not task.force and (known := await self._catalog.images.known(read.sha256)) is not None:
+            return Ready(Attached(task, _stat(read), known))
+        decoded = await photo.decode()
+        await worker.aclose()
+        self._counters.decoded += 1
         embedding = await self._embedder.embed_image(decoded.views)
         self._counters.embedded += 1
         facts = facts_of(read, decoded, embedding.tags if self._label_captions else ())
@@ -166,16 +169,6 @@ class Ingest:
         self._in_work[sha256] = claim
         claim.add_done_callback(lambda _: self._in_work.pop(sha256))
         return claim
-
-
-@contextmanager
-def _released_on_error(claim: asyncio.Future[None]) -> Iterator[None]:
-    """Whoever waits for this content must not wait for ever."""
-    try:
-        yield
-    except BaseException:
-        claim.set_result(None)
-        raise
 
 
 def _stat(read: ReadResult) -> FileStat:

@@ -64,7 +64,7 @@ def _write_flower_heic(target: Path) -> None:
 def _write_astronaut_dng(target: Path) -> None:
     from skimage.data import astronaut
 
-    write_dng(target, astronaut())
+    write_dng(target, astronaut())  # type: ignore[no-untyped-call]
 
 
 def write_dng(target: Path, rgb: NDArray[np.uint8]) -> None:
@@ -73,7 +73,13 @@ def write_dng(target: Path, rgb: NDArray[np.uint8]) -> None:
     Height and width must be even.
     """
     from pidng.core import RAW2DNG, DNGTags, Tag
-    from pidng.defs import CalibrationIlluminant, CFAPattern, DNGVersion, Orientation, PhotometricInterpretation
+    from pidng.defs import (
+        CalibrationIlluminant,
+        CFAPattern,
+        DNGVersion,
+        Orientation,
+        PhotometricInterpretation,
+    )
 
     raw = _mosaic(rgb)
     height, width = raw.shape
@@ -108,7 +114,9 @@ def write_dng(target: Path, rgb: NDArray[np.uint8]) -> None:
 def _mosaic(rgb: NDArray[np.uint8]) -> NDArray[np.uint16]:
     import numpy as np
 
-    linear = ((rgb / 255.0) ** 2.2 * _WHITE).astype(np.uint16)  # 2.2 is near enough to sRGB's curve for a demo
+    linear = ((rgb / 255.0) ** 2.2 * _WHITE).astype(
+        np.uint16
+    )  # 2.2 is near enough to sRGB's curve for a demo
     raw = np.empty(rgb.shape[:2], np.uint16)
     raw[0::2, 0::2] = linear[0::2, 0::2, 0]
     raw[0::2, 1::2] = linear[0::2, 1::2, 1]

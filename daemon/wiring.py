@@ -1,0 +1,212 @@
+"""The one composition root: which part gets which, in which order they open, and in which they close."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import structlog
+
+from api.app import create_app
+from api.health import Health
+from api.search import Search
+from api.server import Server
+from api.services import Services
+from daemon.config import Config
+from daemon.health import parts_of
+from daemon.shutdown import Stage, Stages
+from handlers.classify import Classifier
+from handlers.committer import Committer
+from handlers.counters import Counters
+from handlers.ingest import Ingest
+from handlers.intake import Intake
+from handlers.library import Library
+from handlers.presence import RootPresence
+from handlers.progress import Progress
+from handlers.scan import Scanner
+from handlers.watcher import Watcher
+from ml.batcher import Batcher
+from ml.decode.pool import DecodePool
+from ml.encoders.protocol import Encoder
+from ml.encoders.registry import load_encoder
+from store.catalog import Catalog
+from store.consistency import repair
+from store.thumbnails import ThumbnailStore
+from store.vectors.factory import open_index
+from store.vectors.protocol import VectorIndex
+
+# Seconds that each stage of the shutdown may take. Their sum stays below TimeoutStopSec of the systemd units.
+GRACE = 5.0  # for requests that are being answered
+DOORS = 10.0
+DRAIN = (
+    30.0  # a decode in work may be a large RAW; what is not through by then is done again at the next start
+)
+LEASES = 5.0
+STORES = 20.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What remembers and what understands: all that a search needs, with or without a daemon around it."""
+
+    catalog: Catalog
+    thumbnails: ThumbnailStore
+    index: VectorIndex
+    encoder: Encoder
+    embedder: Batcher
+    search: Search
+
+    @property
+    def space_id(self) -> str:
+        """The vector space that index and encoder share."""
+        return self.encoder.identity.id
+
+
+async def open_engines(stack: AsyncExitStack, config: Config) -> Engines:
+    """Open catalog, model and vectors; the stack closes them, last opened first."""
+    state = config.daemon.state_dir
+    catalog = Catalog(state)
+    await catalog.open()
+    stack.push_async_callback(catalog.close)
+    encoder = await asyncio.to_thread(load_encoder, config.ml, state / "cache")
+    identity = encoder.identity
+    await catalog.spaces.activate(
+        identity.id, identity.model, identity.dimensions, json.dumps(asdict(identity), sort_keys=True)
+    )
+    index = open_index(config.store, state, identity.id, identity.dimensions)
+    await index.open()
+    stack.push_async_callback(index.close)
+    embedder = Batcher(encoder, max_batch=encoder.max_batch, max_wait=config.ml.max_wait_ms / 1000)
+    await embedder.start()
+    stack.push_async_callback(embedder.close)
+    search = Search(catalog, index, embedder)
+    return Engines(catalog, ThumbnailStore(state / "thumbnails"), index, encoder, embedder, search)
+
+
+@asynccontextmanager
+async def open_offline(config: Config) -> AsyncIterator[Engines]:
+    """The engines without a daemon, for commands that can do without one. The caller holds the instance lock."""
+    async with AsyncExitStack() as stack:
+        yield await open_engines(stack, config)
+
+
+class Daemon:
+    """Every part of a running daemon, wired and not yet started."""
+
+    def __init__(self, config: Config, engines: Engines, stack: AsyncExitStack) -> None:
+        self._config = config
+        self._engines = engines
+        self._stack = stack
+        catalog = engines.catalog
+        self.counters = Counters()
+        self.progress = Progress()
+        self.decoder = DecodePool(config.ml.decode_workers, engines.encoder.view_spec, config.ml)
+        self.committer = Committer(
+            catalog, engines.index, engines.thumbnails, engines.space_id, self.progress, self.counters
+        )
+        self.ingest = Ingest(
+            catalog,
+            Classifier(
+                catalog,
+                RootPresence(),
+                follow_symlinks=config.handlers.follow_symlinks,
+                max_attempts=config.handlers.max_attempts,
+            ),
+            self.decoder,
+            engines.embedder,
+            self.committer,
+            self.counters,
+            # Enough photographs in work that every decoder has one while two model batches fill.
+            parallel=self.decoder.size + 2 * engines.encoder.max_batch,
+            max_attempts=config.handlers.max_attempts,
+            label_captions=config.ml.captions == "labels",
+        )
+        self.watcher = Watcher()
+        self.scanner = Scanner(catalog, config.handlers, self.counters)
+        self.intake = Intake(
+            catalog,
+            self.watcher,
+            self.scanner,
+            self.progress,
+            self.counters,
+            config.handlers,
+            self.ingest.wake,
+        )
+        self.library = Library(
+            catalog,
+            self.scanner,
+            self.intake,
+            self.progress,
+            self.ingest.wake,
+            config.watch,
+            config.api.browse_roots,
+        )
+        self.health = Health(parts_of(engines, self.committer, self.library))
+        services = Services(
+            catalog=catalog,
+            search=engines.search,
+            thumbnails=engines.thumbnails,
+            library=self.library,
+            progress=self.progress,
+            counters=self.counters,
+            health=self.health,
+            version=version("photond"),
+            thumbnail_size=config.ml.thumbnail_size,
+        )
+        self.server = Server(create_app(services, config.api), config.api)
+
+    async def start(self) -> str:
+        """Recover what an earlier process left, start the workers, open the doors; the URL that is served."""
+        catalog, engines = self._engines.catalog, self._engines
+        await self.decoder.start()
+        self._stack.push_async_callback(self.decoder.close)
+        freed = await catalog.queue.recover()
+        await catalog.jobs.recover()
+        if freed or await engines.index.count() != (await catalog.images.totals()).images:
+            log.info("recovering", freed_leases=freed)
+            await repair(catalog, engines.index, engines.thumbnails, engines.space_id)
+        await self.library.start()
+        await self.server.start()
+        return self.server.url
+
+    def tasks(self) -> Mapping[str, Callable[[], Coroutine[object, object, None]]]:
+        """What runs until the daemon stops."""
+        return {"commit": self.committer.run, "ingest": self.ingest.run, "intake": self.intake.run}
+
+    def farewell(self) -> Stages:
+        """The end while the tasks still run: nothing new comes in, what is in work is committed."""
+        return Stages(
+            [
+                Stage("doors", DOORS, self.close_doors),
+                Stage("drain", DRAIN, self.ingest.stop),
+            ]
+        )
+
+    def close(self) -> Stages:
+        """The end after the tasks: leases that are left are freed, then stores and model are closed."""
+        return Stages(
+            [
+                Stage("leases", LEASES, self._engines.catalog.queue.recover),
+                Stage("stores", STORES, self._stack.aclose),
+            ]
+        )
+
+    async def status_line(self) -> str:
+        """The daemon in one line, for `systemctl status`."""
+        totals, depth = await self._engines.catalog.images.totals(), await self._engines.catalog.queue.depth()
+        queued = depth.ready + depth.leased + depth.delayed
+        return f"{totals.images} images, {queued} queued, {totals.failed} in quarantine, at {self.server.url}"
+
+    async def close_doors(self) -> None:
+        """Take no more events, jobs and requests."""
+        await self.intake.close()
+        await self.library.close()
+        await self.server.stop(GRACE)
