@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -119,16 +120,25 @@ def _local(architecture: str, path: Path) -> Path:
         )
     config = path.with_name(f"{architecture}.json")
     if config.is_file():
-        try:
-            open_clip.add_model_config(config)
-        except ValueError as error:
-            raise ModelUnavailableError(f"{config} is not a model configuration: {error}") from error
+        _require_configuration(config)
+        open_clip.add_model_config(config)
     if architecture not in open_clip.list_models():
         raise ModelUnavailableError(
             f"open_clip has no architecture {architecture}, and {config} does not define it. "
             "Correct the name, or put the model's configuration there."
         )
     return path
+
+
+def _require_configuration(path: Path) -> None:
+    """Check the file before open_clip sees it: it rereads every path it was ever given, and one bad file fails all."""
+    try:
+        configuration = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ModelUnavailableError(f"{path} is not a model configuration: {error}") from error
+    wanted = ("embed_dim", "vision_cfg", "text_cfg")
+    if not isinstance(configuration, dict) or any(key not in configuration for key in wanted):
+        raise ModelUnavailableError(f"{path} is not a model configuration: it needs {', '.join(wanted)}.")
 
 
 def _known(name: ModelName) -> Path:
