@@ -8,7 +8,8 @@ bounded in any flood.
 
 Pure: time is an argument, nothing is looked up on the disk. What it promises: every path that went in comes
 out, as itself or under a tree, no later than `patience` after it first went in; nothing comes out that did
-not go in; nothing comes out twice unless it went in again."""
+not go in; nothing comes out twice unless it went in again.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +64,8 @@ class Debouncer:
     """Collects dirty paths. Times are seconds of any one clock.
 
     `roots` are the folders that a flood in all collapses to: each to the deepest folder that holds its dirty
-    paths."""
+    paths.
+    """
 
     def __init__(
         self,

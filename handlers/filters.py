@@ -2,7 +2,8 @@
 programs.
 
 Pure on strings: nothing is looked up on the disk, so the same answer holds for events, scans and deleted
-files."""
+files.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ class PathFilter:
     """Decides on paths below `root`. Paths outside it are never wanted.
 
     `exclude` holds gitignore-like globs relative to the root. Temporary names of browsers and copy programs
-    (`.part`, `.crdownload`, `.tmp`, `.filepart`) need no rule: their extension is not a photograph's."""
+    (`.part`, `.crdownload`, `.tmp`, `.filepart`) need no rule: their extension is not a photograph's.
+    """
 
     def __init__(self, root: str, *, recursive: bool = True, exclude: Sequence[str] = ()) -> None:
         self._root = root

@@ -14,7 +14,8 @@ def compile_globs(patterns: Iterable[str]) -> re.Pattern[str] | None:
     """One expression for `fullmatch` on a relative path; None if there is no pattern.
 
     A folder's path is given with a slash at its end, a file's without. A match of a folder is meant for all
-    below it."""
+    below it.
+    """
     expressions = [_translate(pattern) for pattern in patterns if pattern.strip("/")]
     return re.compile("|".join(expressions), re.DOTALL) if expressions else None
 

@@ -12,7 +12,8 @@ def at_rest(before: FileStat | None, now_stat: FileStat, wall_now_ns: int, settl
 
     Either nothing was written for `settle` seconds by its own mtime, or it is as it was at the look `before`,
     which the caller took at least `settle` seconds ago. An mtime in the future (a camera's clock, a file
-    server's) says nothing about now, and needs the second look."""
+    server's) says nothing about now, and needs the second look.
+    """
     age_ns = wall_now_ns - now_stat.mtime_ns
     if age_ns >= settle * _NS:
         return True

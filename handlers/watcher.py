@@ -1,0 +1,216 @@
+"""Observers on the watch roots, and their events on the event loop.
+
+What comes out is a hint: events may be lost, doubled or late. Whoever takes them scans a root that `sync`
+names, and one that an OVERFLOW event names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+from handlers.events import EventKind, FileEvent
+from handlers.filters import PathFilter
+from handlers.mounts import is_remote
+from handlers.observers import WATCHED_EVENTS, Inotify, InotifyObserver, PollingObserver, Relay
+from handlers.roots import deepest
+from store.records import Root
+
+POLL_INTERVAL = 10.0  # seconds between two looks at a polled root, on top of what a look takes
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Armed:
+    root: Root
+    method: str
+    identity: tuple[int, int]  # device and inode of the folder that the watch sits on
+    watch: ObservedWatch
+
+
+class Watcher:
+    """Watches roots by inotify, or by polling where that cannot see everything or has run out of watches.
+
+    `events` gets what passes the roots' filters, on the loop that `sync` runs on.
+    """
+
+    def __init__(self, *, poll_interval: float = POLL_INTERVAL) -> None:
+        self.events: asyncio.Queue[FileEvent] = asyncio.Queue()
+        self._poll_interval = poll_interval
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()  # a cancelled `sync` still runs in its thread when `stop` is called
+        self._armed: dict[int, _Armed] = {}
+        self._filters: dict[
+            str, PathFilter
+        ] = {}  # by root path; replaced, never changed: other threads read it
+        self._exhausted: set[str] = set()  # paths of roots that inotify had no watch left for
+        self._inotify: InotifyObserver | None = None
+        self._polling: PollingObserver | None = None
+
+    async def sync(self, roots: Sequence[Root]) -> list[Root]:
+        """Watch exactly these roots; returns those that are watched anew and so need a scan from now on.
+
+        Anew: not watched before, now another folder than before (a mount came or went), or moved to polling
+        because the watches ran out. A root whose folder is not there is not watched; call again when it is.
+        """
+        self._loop = asyncio.get_running_loop()
+        return await asyncio.to_thread(self._locked_sync, roots)
+
+    async def stop(self) -> None:
+        """End all observers and their threads. No event arrives after it."""
+        await asyncio.to_thread(self._stop)
+        self._loop = None
+
+    def method(self, root_id: int) -> str | None:
+        """How a root is watched now: "inotify", "polling", or None if it is not."""
+        armed = self._armed.get(root_id)
+        return armed.method if armed else None
+
+    def _locked_sync(self, roots: Sequence[Root]) -> list[Root]:
+        with self._lock:
+            return self._sync(roots)
+
+    def _sync(self, roots: Sequence[Root]) -> list[Root]:
+        self._filters = {
+            root.path: PathFilter(root.path, recursive=root.recursive, exclude=root.exclude) for root in roots
+        }
+        wanted = {root.id: root for root in roots}
+        for armed in list(self._armed.values()):
+            if not self._still_good(armed, wanted.get(armed.root.id)):
+                self._disarm(armed)
+        return [root for root in roots if root.id not in self._armed and self._arm(root)]
+
+    def _still_good(self, armed: _Armed, root: Root | None) -> bool:
+        return (
+            root is not None
+            and _watched_part(root) == _watched_part(armed.root)
+            and _identity(root.path) == armed.identity
+            and not (armed.method == "inotify" and root.path in self._exhausted)
+        )
+
+    def _arm(self, root: Root) -> bool:
+        identity = _identity(root.path)
+        if identity is None:
+            return False
+        for method in self._methods(root):
+            try:
+                watch = self._schedule(root, method)
+            except OSError as error:
+                self._explain(root, error)
+                continue
+            self._armed[root.id] = _Armed(root, method, identity, watch)
+            if method == "inotify" and root.path in self._exhausted:  # a folder below the root got no watch
+                self._disarm(self._armed[root.id])
+                continue
+            log.info("root_watched", root=root.path, method=method)
+            return True
+        return False
+
+    def _methods(self, root: Root) -> list[str]:
+        if root.method == "polling" or root.path in self._exhausted:
+            return ["polling"]
+        if root.method == "auto" and is_remote(root.path):
+            return ["polling"]
+        return ["inotify", "polling"]
+
+    def _schedule(self, root: Root, method: str) -> ObservedWatch:
+        relay = Relay(
+            self._filters[root.path],
+            lambda path: deepest(path, self._filters) == root.path,
+            self._emit,
+        )
+        # With the slash the folder itself is watched where the root is a symbolic link: watchdog asks for
+        # IN_DONT_FOLLOW.
+        return self._observer(method).schedule(
+            relay, root.path.rstrip("/") + "/", recursive=root.recursive, event_filter=WATCHED_EVENTS
+        )
+
+    def _observer(self, method: str) -> BaseObserver:
+        if method == "inotify":
+            if self._inotify is None:
+                self._inotify = InotifyObserver(Inotify(self._wants_folder, self._overflowed, self._ran_out))
+                self._inotify.start()
+            return self._inotify
+        if self._polling is None:
+            self._polling = PollingObserver(self._poll_interval, self._wants)
+            self._polling.start()
+        return self._polling
+
+    def _disarm(self, armed: _Armed) -> None:
+        del self._armed[armed.root.id]
+        self._observer(armed.method).unschedule(armed.watch)
+
+    def _stop(self) -> None:
+        with self._lock:
+            self._armed.clear()
+            for observer in (self._inotify, self._polling):
+                if observer is not None:
+                    observer.stop()
+                    observer.join()
+            self._inotify = self._polling = None
+
+    # -- called on the observers' threads
+
+    def _emit(self, event: FileEvent) -> None:
+        if (loop := self._loop) is not None:
+            loop.call_soon_threadsafe(self.events.put_nowait, event)
+
+    def _wants_folder(self, path: str) -> bool:
+        folder = path.rstrip("/") or "/"
+        filters = self._filters
+        owner = deepest(folder, filters)
+        return owner is not None and filters[owner].wants_directory(folder)
+
+    def _wants(self, path: str, is_directory: bool) -> bool:
+        if is_directory:
+            return self._wants_folder(path)
+        filters = self._filters
+        owner = deepest(path, filters)
+        return owner is not None and filters[owner].wants_file(path)
+
+    def _overflowed(self) -> None:
+        for armed in list(self._armed.values()):
+            if armed.method == "inotify":
+                self._emit(FileEvent(EventKind.OVERFLOW, armed.root.path, is_directory=True))
+
+    def _ran_out(self, folder: str) -> None:
+        root = deepest(folder.rstrip("/") or "/", self._filters)
+        if root is not None and root not in self._exhausted:
+            self._exhausted.add(root)
+            self._explain_limit(root, "fs.inotify.max_user_watches")
+
+    def _explain(self, root: Root, error: OSError) -> None:
+        if error.errno == errno.EMFILE:
+            self._exhausted.add(root.path)
+            self._explain_limit(root.path, "fs.inotify.max_user_instances")
+        elif error.errno != errno.ENOSPC:  # which was explained where it was met
+            log.warning("root_not_watched", root=root.path, reason=error.strerror or str(error))
+
+    @staticmethod
+    def _explain_limit(root: str, sysctl: str) -> None:
+        log.warning(
+            "inotify_limit",
+            root=root,
+            sysctl=sysctl,
+            advice=f"this root is polled now; raise {sysctl} (sysctl -w, /etc/sysctl.d) and restart",
+        )
+
+
+def _watched_part(root: Root) -> tuple[object, ...]:
+    return root.path, root.recursive, root.method, root.exclude
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(path)  # noqa: PTH116 - the path is text of any bytes
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
