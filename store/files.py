@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, LargeBinary, Row, Select, func, literal, select, tuple_, type_coerce
 
 from store import schema
-from store.columns import from_microseconds, signed, to_microseconds
+from store.columns import signed, to_microseconds
 from store.database import Database
 from store.paging import Page, decode_cursor, encode_cursor
 from store.records import Failure, FileRecord, FileStat, FileState
@@ -95,9 +95,7 @@ class FileStore:
         query = _failed(select(_file)).order_by(_file.c.failed_at.desc(), _file.c.id.desc()).limit(limit + 1)
         if cursor is not None:
             at, file_id = decode_cursor("failures", cursor, int, int)
-            query = query.where(
-                tuple_(_file.c.failed_at, _file.c.id) < tuple_(literal(from_microseconds(int(at))), file_id)
-            )
+            query = query.where(tuple_(_file.c.failed_at, _file.c.id) < tuple_(literal(at), file_id))
         async with self._database.read() as connection:
             rows = (await connection.execute(query)).all()
         shown = rows[:limit]

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.collections import collection_id_of
-from store.columns import from_microseconds, to_microseconds
+from store.columns import to_microseconds
 from store.database import Database
 from store.files import file_record
 from store.paging import Page, decode_cursor, encode_cursor
@@ -85,7 +85,7 @@ class ImageStore:
         )
         if cursor is not None:
             at, image_id = decode_cursor(scope, cursor, int, str)
-            last = tuple_(literal(from_microseconds(int(at))), literal(image_id))
+            last = tuple_(literal(at), literal(image_id))
             query = query.where(tuple_(_image.c.sorts_at, _image.c.id) < last)
         async with self._database.read() as connection:
             rows = (await connection.execute(query.where(*await _in(connection, collection)))).all()

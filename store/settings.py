@@ -24,6 +24,6 @@ class StoreSettings(BaseModel):
         if value == "embedded":
             return value
         url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        if url.scheme not in {"http", "https"} or not url.hostname or url.port == 0:
             raise ValueError('must be "embedded" or a URL like "http://localhost:6333"')
         return value.rstrip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -107,7 +108,12 @@ class Library:
     @staticmethod
     def stat(path: str, size: int = 100) -> FileStat:
         """A stat of its own for each path."""
-        return FileStat(size=size, mtime_ns=1, inode=int.from_bytes(path.encode()[-7:]), device=7)
+        return FileStat(
+            size=size,
+            mtime_ns=1,
+            inode=int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:7]),
+            device=7,
+        )
 
     @staticmethod
     def vector(content: str) -> NDArray[np.float32]:
