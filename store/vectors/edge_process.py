@@ -7,17 +7,22 @@ next starts a new child, once the old one is certainly gone.
 from __future__ import annotations
 
 import asyncio
+import logging
 import pickle
 import shutil
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from store.errors import DiskSpaceError, StoreError, VectorStoreError
 from store.vectors import edge_child
 from store.vectors.errors import VectorsDamagedError, VectorsMismatchError
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 REPLY_DEADLINE = (
     120.0  # seconds for one request; the slowest seen (a flush, a scan of a million) take well under one
@@ -94,7 +99,8 @@ class EdgeProcess:
                     await self._process.wait()
         except TimeoutError:
             if self._process is not None:
-                await _kill(self._process)
+                _kill(self._process)
+                await self._process.wait()
         self._process = None
 
     def require_space(self) -> None:
@@ -118,54 +124,58 @@ class EdgeProcess:
         if not self._opened:
             raise VectorStoreError("the vector index is not open")
         process = self._process or await self._start()
-        try:
-            async with asyncio.timeout(REPLY_DEADLINE):
-                await _send(process, (operation, arguments))
-                answer = await _receive(process)
-        except (OSError, EOFError) as error:  # TimeoutError and IncompleteReadError are among them
-            raise await self._lost(process, f"while it did {operation!r}") from error
-        except asyncio.CancelledError:  # the loop is being shut down: what comes next on the pipe is unknown
-            await asyncio.shield(_kill(process))
-            self._process = None
-            raise
-        return self._value_of(answer)
+        await self._guarded(_send(process, (operation, arguments)), process, REPLY_DEADLINE, repr(operation))
+        return self._value_of(
+            await self._guarded(_receive(process), process, REPLY_DEADLINE, repr(operation))
+        )
 
     async def _start(self) -> Process:
-        now = asyncio.get_running_loop().time()
-        if wait := self._backoff.remaining(now):
+        if wait := self._backoff.remaining(asyncio.get_running_loop().time()):
             deaths = self._backoff.deaths
             raise VectorStoreError(
                 f"the vector engine died {deaths} times in a row; it is started again in {wait:.1f} s"
             )
         if self._backoff.deaths:
             self.restarts += 1
+            _log.warning("the vector engine is started again; restarts so far: %d", self.restarts)
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", edge_child.__file__, *self._arguments,
             stdin=PIPE, stdout=PIPE, start_new_session=True,
         )  # fmt: skip
-        try:
-            async with asyncio.timeout(START_DEADLINE):
-                answer = await _receive(process)
-        except (OSError, EOFError) as error:
-            raise await self._lost(process, "while it opened the shard") from error
-        except asyncio.CancelledError:
-            await asyncio.shield(_kill(process))
-            raise
+        self._process = process
+        answer = await self._guarded(_receive(process), process, START_DEADLINE, "opening the shard")
         if answer[0] != "ok":
             _stdin(process).close()
             await process.wait()
+            self._process = None
         self._value_of(answer)
-        self._process = process
         return process
 
-    async def _lost(self, process: Process, when: str) -> StoreError:
-        code = await _kill(process)
+    async def _guarded(
+        self, step: Coroutine[Any, Any, _T], process: Process, deadline: float, doing: str
+    ) -> _T:
+        """One step of a conversation. However it fails, the child is gone afterwards: no pipe is left half read."""
+        try:
+            async with asyncio.timeout(deadline):
+                return await step
+        except TimeoutError as error:
+            _kill(process)
+            raise await self._lost(process, doing) from error
+        except (OSError, EOFError) as error:
+            raise await self._lost(process, doing) from error
+        except asyncio.CancelledError:  # not by a caller, see `call`: the loop itself is being shut down
+            _kill(process)
+            self._process = None
+            raise
+
+    async def _lost(self, process: Process, doing: str) -> StoreError:
+        code = await _ended(process)
         self._process = None
         self._backoff.died(asyncio.get_running_loop().time())
         if code == -signal.SIGBUS and shutil.disk_usage(self._directory).free < SPACE_RESERVE:
             return DiskSpaceError(f"the disk filled up under the vector index in {self._directory}")
         how = f"signal {-code}" if code < 0 else f"exit status {code}"
-        return VectorStoreError(f"the vector engine was lost {when} ({how}); the next call starts it again")
+        return VectorStoreError(f"the vector engine ended ({how}) at {doing}; the next call starts it again")
 
     def _value_of(self, answer: tuple[str, Any]) -> Any:
         outcome, value = answer
@@ -211,7 +221,20 @@ def _stdin(process: Process) -> asyncio.StreamWriter:
     return process.stdin
 
 
-async def _kill(process: Process) -> int:
+async def _ended(process: Process) -> int:
+    """The exit status of a child whose pipe broke.
+
+    It is dead or about to be, and is not killed at once: to kill one that has just died would reap it, and
+    asyncio would report status 255 in place of the signal.
+    """
+    try:
+        async with asyncio.timeout(1.0):
+            return await process.wait()
+    except TimeoutError:
+        _kill(process)
+        return await process.wait()
+
+
+def _kill(process: Process) -> None:
     if process.returncode is None:
         process.kill()
-    return await process.wait()

@@ -174,4 +174,4 @@ class RemoteIndex(VectorIndex):
                 f"{error.content[:200].decode(errors='replace')}"
             ) from error
         except (ResponseHandlingException, ResourceExhaustedResponse) as error:
-            raise VectorStoreError(f"Qdrant at {self._url} does not answer: {error}") from error
+            raise VectorStoreError(f"Qdrant at {self._url} cannot be used: {error}") from error
