@@ -20,10 +20,9 @@ import exifread
 from ml.decode.gps import altitude, coordinates
 from ml.decode.types import Exif
 
-# Which tags hold the same fact, best first. CR3 keeps the EXIF directory as a first directory ("Image").
+# Date, fraction of a second, offset from UTC: best first.
 _TIMES = (
     ("EXIF DateTimeOriginal", "EXIF SubSecTimeOriginal", "EXIF OffsetTimeOriginal"),
-    ("Image DateTimeOriginal", "Image SubSecTimeOriginal", "Image OffsetTimeOriginal"),
     ("EXIF DateTimeDigitized", "EXIF SubSecTimeDigitized", "EXIF OffsetTimeDigitized"),
 )
 _DATE = re.compile(r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)")
@@ -37,10 +36,7 @@ Tags = Mapping[str, Any]
 
 def read_exif(data: bytes) -> Exif:
     """The facts in an EXIF block, or in a whole file where exifread finds one. Never raises."""
-    tags: dict[str, Any] = {}
-    for block in _cr3_blocks(data) or [data]:
-        tags.update(_parse(block))
-    return facts(tags)
+    return facts(_parse(data))
 
 
 def facts(tags: Tags) -> Exif:
@@ -50,11 +46,11 @@ def facts(tags: Tags) -> Exif:
         taken_at=next((time for names in _TIMES if (time := _time(tags, *names))), None),
         camera_make=_text(tags, "Image Make"),
         camera_model=_text(tags, "Image Model"),
-        lens=_text(tags, "EXIF LensModel", "Image LensModel"),
+        lens=_text(tags, "EXIF LensModel"),
         iso=_iso(tags),
-        f_number=_number(tags, "FNumber", limit=1000),
-        exposure_seconds=_number(tags, "ExposureTime", limit=7 * 86400),
-        focal_length_mm=_number(tags, "FocalLength", limit=100_000),
+        f_number=_number(tags, "EXIF FNumber", limit=1000),
+        exposure_seconds=_number(tags, "EXIF ExposureTime", limit=7 * 86400),
+        focal_length_mm=_number(tags, "EXIF FocalLength", limit=100_000),
         latitude=latitude,
         longitude=longitude,
         altitude_m=altitude(tags),
@@ -83,53 +79,36 @@ def _parse(block: bytes) -> dict[str, Any]:
     return found
 
 
-def _cr3_blocks(data: bytes) -> list[bytes]:
-    """The TIFF structures of a Canon CR3: CMT1 is the first directory, CMT2 the EXIF directory."""
-    if data[4:12] != b"ftypcrx ":
-        return []
-    blocks = []
-    for name in (b"CMT1", b"CMT2"):
-        at = data.find(name, 0, 1 << 16)
-        if at >= 4:
-            size = int.from_bytes(data[at - 4 : at], "big")
-            blocks.append(data[at + 4 : at - 4 + size])
-    return blocks
-
-
-def _text(tags: Tags, *names: str) -> str | None:
-    for name in names:
-        values = getattr(tags.get(name), "values", None)
-        if isinstance(values, bytes):
-            values = values.decode("latin-1")
-        if isinstance(values, str):
-            text = "".join(filter(str.isprintable, values.split("\0", 1)[0])).strip()
-            if any(map(str.isalnum, text)):  # cameras write "----" for a lens that they do not know
-                return text[:_MAX_TEXT]
-    return None
+def _text(tags: Tags, name: str) -> str | None:
+    values = getattr(tags.get(name), "values", None)
+    if isinstance(values, bytes):
+        values = values.decode("latin-1")
+    if not isinstance(values, str):
+        return None
+    text = "".join(filter(str.isprintable, values.split("\0", 1)[0])).strip()
+    # Cameras write "----" for a lens that they do not know.
+    return text[:_MAX_TEXT] if any(map(str.isalnum, text)) else None
 
 
 def _number(tags: Tags, name: str, *, limit: float) -> float | None:
-    for directory in ("EXIF", "Image"):
-        values = getattr(tags.get(f"{directory} {name}"), "values", None)
-        try:
-            number = float(values[0]) if values else math.nan
-        except (ArithmeticError, TypeError, ValueError, LookupError):
-            continue
-        if 0 < number <= limit:
-            return number
-    return None
+    values = getattr(tags.get(name), "values", None)
+    try:
+        number = float(values[0]) if values else math.nan
+    except (ArithmeticError, TypeError, ValueError, LookupError):
+        return None
+    return number if 0 < number <= limit else None
 
 
 def _iso(tags: Tags) -> int | None:
     for name in ("ISOSpeedRatings", "RecommendedExposureIndex", "ISOSpeed"):
-        number = _number(tags, name, limit=100_000_000)
+        number = _number(tags, f"EXIF {name}", limit=100_000_000)
         if number is not None and number != _UNKNOWN_ISO:
             return round(number)
     return None
 
 
 def _orientation(tags: Tags) -> int:
-    number = _number(tags, "Orientation", limit=8)
+    number = _number(tags, "Image Orientation", limit=8)
     return int(number) if number is not None and number == int(number) else 1
 
 

@@ -14,9 +14,9 @@ OVERSAMPLING = 2
 """How much larger than its use a scaled picture stays, so that the last resize has something to average."""
 
 
-def cap_pixels(max_pixels: int) -> None:
-    """Set Pillow's own limit for the process; it guards what `check_pixels` does not see (frames, tiles)."""
-    Image.MAX_IMAGE_PIXELS = max_pixels
+# Pillow's own limit warns at one size, raises at twice that, and does not tell width and height. `check_pixels`
+# takes its place, between reading the header and decoding.
+Image.MAX_IMAGE_PIXELS = None
 
 
 def check_pixels(width: int, height: int, max_pixels: int) -> None:

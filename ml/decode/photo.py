@@ -67,7 +67,8 @@ def _pixels_and_facts(data: bytes, file_format: FileFormat, options: DecodeOptio
     need = Need.of(options.view_spec, options.thumbnail_size)
     if file_format.raw:
         picture, facts = decode_raw(data, need, options.max_pixels)
-        return picture, merge(read_exif(data), facts)
+        exif = merge(read_exif(data), read_exif(picture.exif_block or b""))
+        return picture, merge(exif, facts)
     picture = decode_raster(data, file_format.name, need, options.max_pixels)
     exif = read_exif(picture.exif_block or data)
     if picture.orientation is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import collections
 import contextlib
 import os
 import signal
@@ -17,6 +16,7 @@ from ml.errors import DecoderCrashedError, DecodeTimeoutError, MlError, MlServic
 _START_SECONDS = 60.0  # a cold disk and a busy machine; it takes 0.2 s otherwise
 _END_SECONDS = 2.0
 _FRAME_BUFFER = 4 * 1024 * 1024  # bytes; a usual reply is 0.2 to 2 MB and should arrive without pauses
+_LAST_BYTES = 4096  # of standard error that are kept: a Python traceback, or faulthandler's
 # The pool is the parallelism: threads inside of its processes would only fight for the same cores.
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -38,7 +38,7 @@ class WorkerProcess:
         errors = cast("asyncio.StreamReader", process.stderr)
         self._process = process
         self._timeout = timeout
-        self._last_words: collections.deque[str] = collections.deque(maxlen=20)
+        self._last_words = b""
         self._listener = asyncio.create_task(self._listen(errors), name=f"decode-stderr-{process.pid}")
         self._usable = True
         self._closing = False
@@ -86,7 +86,7 @@ class WorkerProcess:
     @property
     def last_words(self) -> str:
         """The end of what the process wrote to standard error."""
-        return "\n".join(self._last_words)
+        return self._last_words.decode("utf-8", "replace").strip()
 
     async def read(self, path: str) -> ReadResult:
         """Let the process read a file and keep its bytes."""
@@ -129,7 +129,7 @@ class WorkerProcess:
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._gone()
             await asyncio.wait([self._listener], timeout=_END_SECONDS)
-            reason = self._last_words[-1] if self._last_words else self._how_it_ended()
+            reason = (self.last_words or self._how_it_ended()).splitlines()[-1]
             raise MlServiceDownError(f"the decode worker does not start: {reason}") from None
 
     async def _ask(self, request: object, reply_type: type[Reply], doing: str) -> Reply:
@@ -181,4 +181,4 @@ class WorkerProcess:
 
     async def _listen(self, stderr: asyncio.StreamReader) -> None:
         while chunk := await stderr.read(65536):
-            self._last_words.extend(chunk.decode("utf-8", "replace").splitlines())
+            self._last_words = (self._last_words + chunk)[-_LAST_BYTES:]

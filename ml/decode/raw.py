@@ -11,7 +11,7 @@ from PIL import Image
 from ml.decode.limits import Need, check_pixels
 from ml.decode.raster import Picture, decode_raster, turns_sideways, upright
 from ml.decode.types import DecodeSource, Exif
-from ml.errors import DecodeError, MlError
+from ml.errors import DecodeError
 
 # LibRaw's `flip` (dcraw's bits: 4 swaps the axes, 2 flips vertically, 1 horizontally) as EXIF orientations.
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
@@ -27,7 +27,7 @@ def is_readable(data: bytes) -> bool:
 
 
 def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]:
-    """The picture, and the facts that LibRaw has found where EXIF cannot be read.
+    """The picture, and the facts that LibRaw found by itself. The EXIF block is the preview's.
 
     Raises TooLargeError by the header, DecodeError when neither preview nor sensor data can be used.
     """
@@ -37,46 +37,32 @@ def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]
             orientation = _ORIENTATIONS.get(raw.sizes.flip, 1)
             size = (raw.sizes.width, raw.sizes.height)  # now: a demosaic at half size halves them
             width, height = reversed(size) if turns_sideways(orientation) else size
-            image, source = _decode(raw, need, max_pixels)
-            return Picture(image, width, height, source, orientation, exif_block=None), _facts(raw)
+            preview = _preview(raw, orientation, need, max_pixels)
+            if preview is not None and max(preview.width, preview.height) >= need.preview:
+                image, source = preview.image, DecodeSource.EMBEDDED_PREVIEW
+            else:
+                image, source = _demosaic(raw), DecodeSource.HALF_DEMOSAIC
+            block = preview.exif_block if preview else None
+            return Picture(image, width, height, source, orientation, block), _facts(raw)
     except rawpy.LibRawError as error:
         raise DecodeError(f"LibRaw cannot decode this RAW file: {_text(error)}") from error
 
 
-def _decode(raw: rawpy.RawPy, need: Need, max_pixels: int) -> tuple[Image.Image, DecodeSource]:
-    preview = _preview(raw, need, max_pixels)
-    if preview is not None and max(preview.size) >= need.preview:
-        return preview, DecodeSource.EMBEDDED_PREVIEW
-    try:
-        pixels = raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8)
-    except rawpy.LibRawError:
-        # A compression that LibRaw was built without: a small preview is better than no photo.
-        if preview is None:
-            raise
-        return preview, DecodeSource.EMBEDDED_PREVIEW
-    return Image.fromarray(pixels), DecodeSource.HALF_DEMOSAIC
-
-
-def _preview(raw: rawpy.RawPy, need: Need, max_pixels: int) -> Image.Image | None:
+def _preview(raw: rawpy.RawPy, orientation: int, need: Need, max_pixels: int) -> Picture | None:
     """The embedded preview, upright; None when there is none that can be decoded."""
     try:
         thumb = raw.extract_thumb()
         if not isinstance(thumb.data, bytes):  # an uncompressed one
-            return _turn(raw, Image.fromarray(thumb.data))
-        picture = decode_raster(thumb.data, "JPEG", need, max_pixels)
-    except MlError:
-        raise
+            image = upright(Image.fromarray(thumb.data), orientation)
+            return Picture(image, *image.size, DecodeSource.FULL, orientation, exif_block=None)
+        # Into a JPEG without EXIF, LibRaw puts some of its own: orientation, camera, exposure, position.
+        return decode_raster(thumb.data, "JPEG", need, max_pixels)
     except Exception:  # noqa: BLE001  whatever is wrong with a preview, the sensor data is still there
         return None
-    return picture.image if picture.orientation else _turn(raw, picture.image)
 
 
-def _turn(raw: rawpy.RawPy, image: Image.Image) -> Image.Image:
-    """A preview without its own orientation lies as the sensor does, unless its shape tells otherwise."""
-    orientation = _ORIENTATIONS.get(raw.sizes.flip, 1)
-    sensor_is_wide = raw.sizes.width >= raw.sizes.height
-    lies_like_sensor = (image.width >= image.height) == sensor_is_wide
-    return upright(image, orientation) if lies_like_sensor or not turns_sideways(orientation) else image
+def _demosaic(raw: rawpy.RawPy) -> Image.Image:
+    return Image.fromarray(raw.postprocess(half_size=True, use_camera_wb=True, output_bps=8))
 
 
 def _facts(raw: rawpy.RawPy) -> Exif:

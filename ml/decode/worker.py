@@ -28,13 +28,11 @@ def main() -> None:
     channel = _take_channel()
     logging.getLogger("exifread").disabled = True  # it reports every oddity of every file
     from ml.decode import wire
-    from ml.decode.limits import cap_pixels
     from ml.decode.session import Session
 
     options = wire.receive(sys.stdin.buffer)
     if not isinstance(options, wire.DecodeOptions):
         return
-    cap_pixels(options.max_pixels)
     _send(channel, wire.pack(wire.Ready()))
     _serve(sys.stdin.buffer, channel, Session(options), options)
 
