@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
@@ -85,11 +86,13 @@ class JobStore:
             return await _one(connection, job_id)
 
     async def log(self, job_id: str, level: str, message: str) -> None:
-        """Add a line to the job's log."""
+        """Add a line to the job's log. Raises NotFoundError."""
+        line = {"job_id": job_id, "at": datetime.now(UTC), "level": level, "message": message}
         async with self._database.write() as connection:
-            await connection.execute(
-                insert(_log).values(job_id=job_id, at=datetime.now(UTC), level=level, message=message)
-            )
+            try:
+                await connection.execute(insert(_log), line)
+            except IntegrityError as error:
+                raise _unknown(job_id) from error
 
     async def get(self, job_id: str) -> JobRecord | None:
         """The job as it is now."""
@@ -194,8 +197,12 @@ async def _settle(connection: AsyncConnection, ids: Collection[str]) -> None:
 async def _one(connection: AsyncConnection, job_id: str) -> JobRecord:
     found = await read_jobs(connection, [job_id])
     if not found:
-        raise NotFoundError(f"there is no job {job_id}")
+        raise _unknown(job_id)
     return found[job_id]
+
+
+def _unknown(job_id: str) -> NotFoundError:
+    return NotFoundError(f"there is no job {job_id}")
 
 
 def _record(row: Row[Any]) -> JobRecord:

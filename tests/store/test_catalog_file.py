@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -219,8 +218,8 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_a_crash_leaves_a_commit_whole_or_undone(tmp_path: Path, when: str) -> None:
-    crashed = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path), when], check=False)
-    assert crashed.returncode == 9
+    crashed = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASH, str(tmp_path), when)
+    assert await crashed.wait() == 9
     catalog = Catalog(tmp_path)
     await catalog.open()
     assert await catalog.queue.recover() == (4 if when == "before" else 0)

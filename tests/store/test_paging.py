@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.errors import InvalidCursorError
-from store.paging import decode_cursor, encode_cursor
+from store.paging import Key, decode_cursor, encode_cursor
 
 keys = st.lists(
     st.one_of(st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False)), max_size=4
@@ -36,6 +36,11 @@ def test_a_changed_cursor_is_refused(data: st.DataObject) -> None:
 
 def test_a_cursor_belongs_to_its_list_and_its_types() -> None:
     cursor = encode_cursor("images:holidays", [1])
-    for scope, types in [("images:work", [int]), ("images:holidays", [str]), ("images:holidays", [int, int])]:
+    others: list[tuple[str, list[type[Key]]]] = [
+        ("images:work", [int]),
+        ("images:holidays", [str]),
+        ("images:holidays", [int, int]),
+    ]
+    for scope, types in others:
         with pytest.raises(InvalidCursorError):
             decode_cursor(scope, cursor, *types)
