@@ -108,6 +108,8 @@ class EdgeProcess:
 
         Edge writes through memory maps of sparse files: on a full disk it is not refused, it dies of SIGBUS.
         """
+        if not self._opened:
+            raise VectorStoreError("the vector index is not open")
         free = shutil.disk_usage(self._directory).free
         if free < SPACE_RESERVE:
             raise DiskSpaceError(

@@ -250,6 +250,8 @@ async def test_an_index_that_is_not_open_says_so(make_index: MakeIndex) -> None:
     never = make_index(DIMENSIONS)
     with pytest.raises(VectorStoreError, match="not open"):
         await never.count()
+    with pytest.raises(VectorStoreError, match="not open"):
+        await never.upsert(some_points(1))
     closed = make_index(DIMENSIONS)
     await closed.open()
     await closed.close()
