@@ -34,7 +34,7 @@ class Client:
         self._session = session
 
     async def get(self, path: str, **query: str | int) -> Json:
-        """GET a path below the API's base. An answer that is no error is given back whatever its status."""
+        """GET a path below the API's base. `/readyz` of a daemon that is not ready is no error."""
         return await self._request("GET", path, params=query)
 
     async def post(self, path: str, body: Json) -> Json:
@@ -83,8 +83,16 @@ def _answer(url: str, status: int, content: bytes) -> Json:
         answer = None
     if not isinstance(answer, dict):
         raise UnexpectedAnswerError(f"{url} answers with status {status} and no JSON object")
-    if isinstance(fault := answer.get("error"), dict) and "code" in fault:
+    if status >= 400:  # a job has an `error` too
+        _raise_refusal(url, status, answer)
+    return answer
+
+
+def _raise_refusal(url: str, status: int, answer: Json) -> None:
+    fault = answer.get("error")
+    if isinstance(fault, dict) and "code" in fault:
         raise RequestFailedError(
             status, str(fault["code"]), str(fault.get("message", "")), fault.get("request_id")
         )
-    return answer
+    if status != 503:  # a daemon that is not ready says why, and that is no refusal
+        raise UnexpectedAnswerError(f"{url} answers with status {status} and no error of photond")

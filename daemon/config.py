@@ -65,8 +65,8 @@ class Config(BaseModel):
             if (other := first.setdefault(path, index)) != index:
                 raise PydanticCustomError(
                     "duplicate_watch",
-                    "watched already by watch[{other}]",
-                    {"other": other, "within": (index, "path")},
+                    "{path} is watched already, by watch[{other}]",
+                    {"path": path, "other": other, "within": (index, "path")},
                 )
         return value
 
@@ -79,7 +79,7 @@ def load_config(path: Path | None, environ: Mapping[str, str]) -> Config:
     file = find_config_file(path, environ)
     environment = Environment.read(environ, Config)
 
-    class Sources(BaseSettings, Config):
+    class Sources(BaseSettings, Config):  # type: ignore[misc]  # a SettingsConfigDict is a ConfigDict with more keys
         @classmethod
         def settings_customise_sources(
             cls, settings_cls: type[BaseSettings], *_: object, **__: object

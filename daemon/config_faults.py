@@ -84,7 +84,7 @@ def _either(problems: Sequence[str]) -> str:
 
 def _value(detail: ErrorDetails, config: type[BaseModel], path: KeyPath) -> str | None:
     value = detail["input"]
-    if detail["type"] == "missing" or isinstance(value, dict):
+    if detail["type"] == "missing" or isinstance(value, dict) or "within" in detail.get("ctx", {}):
         return None  # nothing, or too much, to show
     if _is_secret(config, path):
         return "(not shown)"

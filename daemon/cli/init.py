@@ -14,7 +14,7 @@ import typer
 from daemon.cli.context import context_of
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.output import note, printable
-from daemon.errors import FileExistsRefusedError
+from daemon.errors import FileExistsRefusedError, FileUnwritableError
 
 
 def init(
@@ -34,7 +34,10 @@ def init(
     file = context_of(context).config_file or user_file(os.environ)
     if file.exists() and not force:
         raise FileExistsRefusedError(f"{file} exists")
-    _write(file, [folder.absolute() for folder in watch or ()])
+    try:
+        _write(file, [folder.absolute() for folder in watch or ()])
+    except OSError as error:
+        raise FileUnwritableError(f"{error.filename or file}: {error.strerror}") from error
     sys.stdout.write(f"{printable(str(file))}\n")
     note("next: `photond run`" if watch else f"next: name your folders in {file}, then `photond run`")
     return ExitCode.OK

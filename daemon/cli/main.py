@@ -16,23 +16,24 @@ from typing import Annotated
 import typer
 
 from daemon.cli.context import CommandContext
+from daemon.cli.demo import demo
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.failures import failures
 from daemon.cli.init import init
 from daemon.cli.jobs import jobs
 from daemon.cli.openapi import openapi
 from daemon.cli.output import print_error
+from daemon.cli.run import run as run_command
 from daemon.cli.scan import scan
 from daemon.cli.search import search
 from daemon.cli.status import status
 from daemon.errors import DaemonError
 
-COMMANDS = (init, status, search, scan, jobs, failures, openapi)
+COMMANDS = (init, run_command, status, search, scan, jobs, failures, openapi, demo)
 
 app = typer.Typer(
     name="photond",
     help="A daemon for photographs: every photo dropped into a watched folder is searchable seconds later.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
@@ -73,7 +74,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run one command line. Every foreseen error is told on stderr with its code and what to try."""
     try:
-        return ExitCode(app(arguments, prog_name="photond", standalone_mode=False) or ExitCode.OK)
+        return ExitCode(
+            app(arguments or ["--help"], prog_name="photond", standalone_mode=False) or ExitCode.OK
+        )
     except typer.TyperException as error:
         print_error(_UsageError(error.format_message()), "USAGE")
         return ExitCode.USAGE
