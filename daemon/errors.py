@@ -88,6 +88,13 @@ class FileExistsRefusedError(DaemonError):
     hint = "give --force to overwrite it"
 
 
+class FileUnwritableError(DaemonError):
+    """A file that a command should write cannot be written."""
+
+    code = "FILE_UNWRITABLE"
+    hint = "name another place with --config FILE, before the command"
+
+
 class DaemonNotReadyError(DaemonError):
     """A daemon holds the state directory but does not answer yet, or no more."""
 

@@ -35,7 +35,7 @@ class Notifier:
 
     def status(self, text: str) -> None:
         """One line for `systemctl status`."""
-        self._send(f"STATUS={text}")
+        self._send(f"STATUS={' '.join(text.splitlines())}")
 
     async def watchdog(self, is_alive: Callable[[], bool]) -> None:
         """Ping at half of `$WATCHDOG_USEC` while `is_alive()` says so; runs until it is cancelled.
