@@ -105,8 +105,8 @@ class FileStore:
         return Page([failure for row in shown if (failure := file_record(row).failure)], following)
 
     async def failed_paths(self, paths: Iterable[str] | None = None) -> list[tuple[str, int]]:
-        """Path and root id of what is in quarantine: all of it, or those of the paths that are."""
-        query = _failed(select(_file.c.path, _file.c.root_id)).order_by(_file.c.path)
+        """Path and root id of what is in quarantine: all of it, the oldest first, or those of the paths."""
+        query = _failed(select(_file.c.path, _file.c.root_id)).order_by(_file.c.failed_at, _file.c.id)
         async with self._database.read() as connection:
             if paths is None:
                 return [(row.path, row.root_id) for row in await connection.execute(query)]

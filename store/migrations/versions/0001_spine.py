@@ -181,8 +181,7 @@ def _work() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_task_job_id", "task", ["job_id"])
-    op.create_index("ix_task_leased_not_before", "task", ["leased", "not_before"])
-    op.create_index("ix_task_leased_priority_id", "task", ["leased", "priority", "id"])
+    op.create_index("ix_task_lease", "task", ["leased", "priority", "id", "not_before"])
     op.create_index("ix_task_root_id", "task", ["root_id"])
 
 
