@@ -16,7 +16,7 @@ from ml.errors import MlServiceDownError
 from ml.settings import MlSettings
 
 MAX_AUTO_WORKERS = 8
-"""Beyond this, disks and the model are the limit, and every process costs about 80 MB."""
+"""Beyond this, disks and the model are the limit, and every process costs 50 MB and the photo in it."""
 PHOTOS_PER_WORKER = 2_000
 """Photos after which a worker is exchanged: native decoders fragment and leak."""
 

@@ -58,7 +58,7 @@ def decode_raster(data: bytes, format_name: str, need: Need, max_pixels: int) ->
         image.load()
         if source is DecodeSource.FULL:
             full_size = image.size  # HEIF tells the truth only after decoding
-        orientation = image.getexif().get(_ORIENTATION)
+        orientation = _orientation(image)
         block = _exif_block(image)
         small = _shrink(to_reducible(image), need)
         upright_image = upright(to_srgb(small, image.info.get("icc_profile")), orientation)
@@ -80,6 +80,14 @@ def turns_sideways(orientation: int | None) -> bool:
 def _shrink(image: Image.Image, need: Need) -> Image.Image:
     factor = int(1 / need.scale(*image.size))
     return image.reduce(factor) if factor > 1 else image
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        value = image.getexif().get(_ORIENTATION)
+    except Exception:  # noqa: BLE001  damaged metadata must not cost the photo
+        return None
+    return value if isinstance(value, int) and 1 <= value <= 8 else None
 
 
 def _exif_block(image: Image.Image) -> bytes | None:

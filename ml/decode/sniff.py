@@ -32,7 +32,6 @@ _PICTURES = (
     (b"\x89PNG\r\n\x1a\n", "PNG"),
     (b"GIF87a", "GIF"),
     (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
 )
 _RAWS = (
     (b"FUJIFILMCCD-RAW", "RAF"),
@@ -46,6 +45,8 @@ _RAWS = (
     (b"IIII", "IIQ"),
     (b"MMMM", "IIQ"),
 )
+# Two letters are no mark: the length of the header that follows belongs to it.
+_BMP_HEADERS = {length.to_bytes(4, "little") for length in (12, 16, 40, 52, 56, 64, 108, 124)}
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic, and BigTIFF
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -86,18 +87,24 @@ class FileFormat:
 
 def sniff(data: bytes) -> FileFormat | None:
     """The format of a file by all its bytes (RAW directories may lie anywhere); None when it is not known."""
-    for magic, name in _PICTURES:
-        if data.startswith(magic):
-            return FileFormat(name)
-    for magic, name in _RAWS:
-        if data.startswith(magic):
-            return FileFormat(name, raw=True)
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return FileFormat("WEBP")
+    if (marked := _by_mark(data)) is not None:
+        return marked
     if data[4:8] == b"ftyp":
         return _iso_media(data)
     if data.startswith(_TIFFS):
         return _tiff(data)
+    return None
+
+
+def _by_mark(data: bytes) -> FileFormat | None:
+    for marks, raw in ((_PICTURES, False), (_RAWS, True)):
+        for mark, name in marks:
+            if data.startswith(mark):
+                return FileFormat(name, raw)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return FileFormat("WEBP")
+    if data[:2] == b"BM" and data[14:18] in _BMP_HEADERS:
+        return FileFormat("BMP")
     return None
 
 

@@ -26,6 +26,7 @@ from ml.errors import (
     UnreadableError,
     VanishedError,
 )
+from ml.service import Decoder
 from ml.settings import MlSettings
 
 SPEC = ViewSpec(64, ("whole", "center"))
@@ -61,7 +62,7 @@ def photo(tmp_path: Path, encode: Callable[..., bytes]) -> Callable[[str], str]:
     return make
 
 
-async def decode(pool: DecodePool, path: str) -> DecodedPhoto:
+async def decode(pool: Decoder, path: str) -> DecodedPhoto:
     async with pool.open(path) as opened:
         return await opened.decode()
 

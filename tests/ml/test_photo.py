@@ -36,6 +36,14 @@ def test_a_photo_is_whole(encode: Encode, decode_options: DecodeOptions) -> None
         assert thumbnail.size == (320, 240)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (5000, 2), (2, 5000)])
+@pytest.mark.parametrize("name", ["JPEG", "PNG"])
+def test_odd_sizes(name: str, size: tuple[int, int], encode: Encode, decode_options: DecodeOptions) -> None:
+    photo = decode_photo(encode(Image.new("RGB", size), name), "", decode_options)
+    assert (photo.width, photo.height) == size
+    assert photo.views.shape == (1, 64, 64, 3)
+
+
 def test_the_content_decides_not_the_name(encode: Encode, decode_options: DecodeOptions) -> None:
     assert decode_photo(encode(NOISE, "PNG"), "a.jpg", decode_options).format == "PNG"
 

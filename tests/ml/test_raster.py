@@ -16,6 +16,13 @@ Marked = Callable[[int, int], Image.Image]
 NEED = Need(shorter=128, longer=200, preview=100)
 ORIENTATION = 0x0112
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+# A camera whose red is our blue: sRGB with two primaries exchanged, under another name.
+SWAPPED = (
+    SRGB.replace(b"rXYZ", b"????")
+    .replace(b"bXYZ", b"rXYZ")
+    .replace(b"????", b"bXYZ")
+    .replace("sRGB".encode("utf-16-be"), "swap".encode("utf-16-be"))
+)
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
 
@@ -176,6 +183,23 @@ def test_wide_floats_are_stretched(encode: Encode) -> None:
 def test_a_profile_is_converted_to_srgb(encode: Encode) -> None:
     image = Image.new("LAB", (32, 32), (255, 128, 128))
     assert centre(image, "TIFF", encode, icc_profile=LAB) == pytest.approx((255, 255, 255), abs=2)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP", "AVIF"])
+def test_an_rgb_profile_is_converted_to_srgb(name: str, encode: Encode) -> None:
+    image = Image.new("RGB", (32, 32), (200, 20, 20))
+    assert centre(image, name, encode, icc_profile=SWAPPED) == pytest.approx((20, 20, 200), abs=8)
+
+
+@pytest.mark.parametrize(
+    "block", [b"Exif\0\0garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x09"]
+)
+@pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_metadata_does_not_cost_the_photo(
+    name: str, block: bytes, marked: Marked, encode: Encode
+) -> None:
+    assert decode(encode(marked(96, 64), name, exif=block), name).image.size == (96, 64)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "TIFF", "WEBP"])

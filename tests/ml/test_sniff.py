@@ -82,7 +82,18 @@ def test_tiff_is_raw_by_the_data_in_a_child_directory(
     assert sniff(data.ljust(100, b"\0") + make + b"\0") == expected
 
 
-@pytest.mark.parametrize("text", [b"", b"\xff", b"hello, world", b"<svg>", b"%PDF-1.7", b"RIFF\0\0\0\0AVI "])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\xff",
+        b"hello, world",
+        b"BMX racing is fun to watch",
+        b"<svg>",
+        b"%PDF-1.7",
+        b"RIFF\0\0\0\0AVI ",
+    ],
+)
 def test_anything_else_is_unknown(text: bytes) -> None:
     assert sniff(text) is None
 
