@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from daemon.config import Config
-from daemon.endpoint import read_endpoint, url_of
+from daemon.endpoint import FILE_NAME, read_endpoint, url_of
 from daemon.errors import DaemonNotRunningError, RequestFailedError, UnexpectedAnswerError
 
 Json = dict[str, Any]
@@ -68,9 +68,11 @@ class Client:
 async def open_client(config: Config) -> AsyncIterator[Client]:
     """A client of the daemon: by its endpoint file, else where the configuration has it listen.
 
-    Nothing is asked yet, so that a daemon that does not run is noticed at the first request.
+    Nothing is asked yet: a daemon that does not run is mostly noticed at the first request only.
     """
     endpoint = read_endpoint(config.daemon.state_dir)
+    if endpoint is None and config.api.port == 0:
+        raise DaemonNotRunningError(str(config.daemon.state_dir / FILE_NAME))
     url = endpoint.url if endpoint else url_of(config.api.host, config.api.port)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         yield Client(url.rstrip("/"), session)

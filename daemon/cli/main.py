@@ -85,6 +85,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
     except DaemonError as error:
         print_error(error, error.code)
         return error.exit_code
+    except OSError as error:
+        print_error(error, "SYSTEM_ERROR")
+        return ExitCode.FAULT
     except Exception as error:
         if (code := _code_of(error)) is None:
             raise
