@@ -127,6 +127,18 @@ class ErrorCode(enum.StrEnum):
         "A vector does not fit the index (dimension, length or a value that is not finite).",
         "Retry the file; if it stays, report it with the model's name.",
     )
+    VECTORS_DAMAGED = (
+        "VECTORS_DAMAGED",
+        500,
+        "The vector index on disk cannot be opened.",
+        "Stop the daemon and remove the folder that the message names; it is made again from the catalog.",
+    )
+    VECTORS_MISMATCH = (
+        "VECTORS_MISMATCH",
+        500,
+        "The vector index holds vectors of another dimension than the model gives.",
+        "Point `store.qdrant` to another server or collection, or set the model back.",
+    )
     DISK_SPACE = (
         "DISK_SPACE",
         507,

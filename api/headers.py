@@ -17,10 +17,8 @@ _ALWAYS = {
 _NO_CACHE = "no-store"  # answers change with every photo; what may be kept says so itself
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
     """An on_response_prepare signal."""
     response.headers.update(_ALWAYS)
     if response.content_type == "application/json":
         response.headers.setdefault("Cache-Control", _NO_CACHE)
-    elif request.path.startswith("/web/"):
-        response.headers.setdefault("Cache-Control", "no-cache")

@@ -64,7 +64,7 @@ class _Schemas:
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    summary, _, description = inspect.cleandoc(route.handler.__doc__ or "").partition("\n\n")
+    summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
         "tags": [route.tag],
@@ -100,7 +100,7 @@ def _parameters(model: type[BaseModel] | None, where: str) -> list[dict[str, Any
 def _successes(route: Route, schemas: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {
         str(status): {
-            "description": inspect.cleandoc(model.__doc__ or ""),
+            "description": inspect.getdoc(model) or "",
             "content": {_JSON: {"schema": schemas.of(model, "serialization")}},
         }
         for status, model in route.answers.items()

@@ -10,15 +10,15 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 HEADER = "X-Request-ID"
-_KEY = "photond.request_id"
+_KEY = web.RequestKey("request_id", str)
 # An id goes into headers and log lines: nothing that could break out of either.
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def request_id_of(request: web.BaseRequest) -> str:
     """The request's id; "-" for one that never reached the application (the HTTP parser refused it)."""
-    found = request.get(_KEY, "-")
-    return str(found)
+    request_id: str = request.get(_KEY, "-")
+    return request_id
 
 
 @web.middleware

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiohttp import web
-from handlers.library import Library
-from store.thumbnails import ThumbnailStore
 
 from api.health import Health
 from api.search import Search
 from handlers.counters import Counters
+from handlers.library import Library
 from handlers.progress import Progress
 from store.catalog import Catalog
+from store.thumbnails import ThumbnailStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,10 +35,12 @@ class ApiSettings(BaseModel):
     host: str = Field(
         "127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for the network."
     )
-    port: int = Field(8765, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    port: int = Field(default=8765, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     browse_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = Field(
-        (), description="Folders, besides the watch roots, below which a request may name paths to ingest."
+        default=(),
+        description="Folders, besides the watch roots, below which a request may name paths to ingest.",
     )
     cors_origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = Field(
-        (), description="Origins whose pages may use this API from a browser, each exact; none by default."
+        default=(),
+        description="Origins whose pages may use this API from a browser, each exact; none by default.",
     )

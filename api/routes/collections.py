@@ -8,8 +8,7 @@ from pydantic import AfterValidator, Field
 
 from api.errors import ErrorCode
 from api.routing import Routes
-from api.schemas.collection import Collection, CollectionInfo
-from api.schemas.page import Page
+from api.schemas.collection import Collection, CollectionInfo, CollectionPage
 from api.schemas.values import Name, Text
 from api.services import Services
 from api.validation import Body, Parameters, refuse
@@ -27,7 +26,7 @@ class CollectionRequest(Body):
     """A collection to create."""
 
     name: Annotated[Name, AfterValidator(_plain)]
-    description: Text = Field("", max_length=2000)
+    description: Text = Field(default="", max_length=2000)
 
 
 class CollectionPath(Parameters):
@@ -43,9 +42,9 @@ class Confirmation(Parameters):
 
 
 @routes.get("/collections")
-async def list_collections(services: Services) -> Page[Collection]:
+async def list_collections(services: Services) -> CollectionPage:
     """All collections."""
-    return Page[Collection](
+    return CollectionPage(
         items=[Collection.of(record) for record in await services.catalog.collections.all()]
     )
 

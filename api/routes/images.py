@@ -9,8 +9,7 @@ from pydantic import Field
 
 from api.errors import ApiError, ErrorCode
 from api.routing import Routes
-from api.schemas.image import Image, ImageDetail
-from api.schemas.page import Page
+from api.schemas.image import Image, ImageDetail, ImagePage
 from api.schemas.values import Cursor, Limit, Name
 from api.services import Services
 from api.validation import Parameters
@@ -31,18 +30,16 @@ class ImagePath(Parameters):
 class ImageFilter(Parameters):
     """Which images, and which page of them."""
 
-    collection: Name | None = Field(None, description="Only images of this collection.")
+    collection: Name | None = Field(default=None, description="Only images of this collection.")
     limit: Limit = 50
     cursor: Cursor = None
 
 
 @routes.get("/images", errors=[ErrorCode.NOT_FOUND])
-async def list_images(services: Services, query: ImageFilter) -> Page[Image]:
+async def list_images(services: Services, query: ImageFilter) -> ImagePage:
     """Images with a file on disk, the newest first."""
-    if query.collection is not None:
-        await services.catalog.collections.get(query.collection)
     page = await services.catalog.images.page(query.limit, query.cursor, query.collection)
-    return Page[Image](items=[Image.of(record) for record in page.items], next_cursor=page.next_cursor)
+    return ImagePage(items=[Image.of(record) for record in page.items], next_cursor=page.next_cursor)
 
 
 @routes.get("/images/{id}", errors=[ErrorCode.NOT_FOUND])

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from api.errors import ApiError, ErrorCode
 from api.routing import Routes
-from api.schemas.job import FailedFile, Job, JobStatus
-from api.schemas.page import Page
+from api.schemas.job import FailedFile, FailedFilePage, Job, JobPage, JobStatus
 from api.schemas.values import Cursor, Limit, Name
 from api.services import Services
 from api.validation import Body, Parameters
@@ -17,14 +16,19 @@ from api.validation import Body, Parameters
 routes = Routes("ingest")
 
 
-def _absolute(value: str) -> str:
-    if not value.startswith("/") or "\0" in value:
-        raise ValueError("must be an absolute path, as the daemon sees it")
+def _disk_path(value: object) -> str:
+    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > PATH_MAX:
+        raise ValueError(f"must be an absolute path, as the daemon sees it, of at most {PATH_MAX} characters")
     return value
 
 
-# As the file system has it, so lone surrogates are fine here (see api.answers).
-DiskPath = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+PATH_MAX = 4096
+# As the file system has it. Not a pydantic string: those refuse lone surrogates (see api.answers).
+DiskPath = Annotated[
+    str,
+    PlainValidator(_disk_path),
+    WithJsonSchema({"type": "string", "pattern": "^/", "maxLength": PATH_MAX}),
+]
 
 
 class IngestRequest(Body):
@@ -32,16 +36,19 @@ class IngestRequest(Body):
 
     path: DiskPath = Field(description="Absolute path of a folder or a file, on the daemon's machine.")
     collection: Name | None = Field(
-        None, description="Collection to join; a watch root's own when it lies in one."
+        default=None, description="Collection to join; a watch root's own when it lies in one."
     )
-    force: bool = Field(False, description="Decode and embed again what is known and unchanged.")
+    force: bool = Field(default=False, description="Decode and embed again what is known and unchanged.")
 
 
 class RetryRequest(Body):
     """Which failures to try again."""
 
     paths: list[DiskPath] | None = Field(
-        None, min_length=1, max_length=10_000, description="Paths in quarantine; all of them when left out."
+        default=None,
+        min_length=1,
+        max_length=10_000,
+        description="Paths in quarantine; all of them when left out.",
     )
 
 
@@ -96,19 +103,19 @@ async def job_status(services: Services, path: JobPath) -> JobStatus:
 
 
 @routes.get("/ingest/jobs")
-async def list_jobs(services: Services, query: Paging) -> Page[Job]:
+async def list_jobs(services: Services, query: Paging) -> JobPage:
     """Jobs, the newest first."""
     page = await services.catalog.jobs.recent(query.limit, query.cursor)
     items = [Job.of(services.progress.of(job)) for job in page.items]
-    return Page[Job](items=items, next_cursor=page.next_cursor)
+    return JobPage(items=items, next_cursor=page.next_cursor)
 
 
 @routes.get("/ingest/failures")
-async def list_failures(services: Services, query: Paging) -> Page[FailedFile]:
+async def list_failures(services: Services, query: Paging) -> FailedFilePage:
     """Files in quarantine, each with its reason."""
     page = await services.catalog.files.failures(query.limit, query.cursor)
     items = [FailedFile.of(failure) for failure in page.items]
-    return Page[FailedFile](items=items, next_cursor=page.next_cursor)
+    return FailedFilePage(items=items, next_cursor=page.next_cursor)
 
 
 @routes.post("/ingest/failures/retry", status=202, errors=[ErrorCode.DISK_SPACE])

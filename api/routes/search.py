@@ -10,7 +10,7 @@ from api.errors import ErrorCode
 from api.routing import Routes
 from api.schemas.image import FoundImage
 from api.schemas.page import Page
-from api.schemas.values import Cursor, Limit, Name, Text
+from api.schemas.values import UNICODE, Cursor, Limit, Name
 from api.services import Services
 from api.validation import Body
 
@@ -20,10 +20,10 @@ routes = Routes("search")
 class TextQuery(Body):
     """What to look for."""
 
-    query: Annotated[Text, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)] = Field(
-        description="What is in the photo, in plain words."
-    )
-    collection: Name | None = Field(None, description="Only images of this collection.")
+    query: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), UNICODE
+    ] = Field(description="What is in the photo, in plain words.")
+    collection: Name | None = Field(default=None, description="Only images of this collection.")
     limit: Limit = 50
     cursor: Cursor = None
 

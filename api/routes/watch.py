@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from api.routing import Routes
-from api.schemas.page import Page
-from api.schemas.watch import WatchRoot
+from api.schemas.watch import WatchRoot, WatchRootPage
 from api.services import Services
 
 routes = Routes("watch")
 
 
 @routes.get("/watch")
-async def list_watch_roots(services: Services) -> Page[WatchRoot]:
+async def list_watch_roots(services: Services) -> WatchRootPage:
     """Every watch root and its state."""
-    return Page[WatchRoot](items=[WatchRoot.of(root) for root in await services.library.roots()])
+    return WatchRootPage(items=[WatchRoot.of(root) for root in await services.library.roots()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from api.schemas.page import Page
 from api.schemas.values import Timestamp
 from store.records import CollectionRecord
 
@@ -25,6 +26,10 @@ class Collection(BaseModel):
             created_at=record.created_at,
             images=record.images,
         )
+
+
+class CollectionPage(Page[Collection]):
+    """Collections."""
 
 
 class CollectionInfo(Collection):

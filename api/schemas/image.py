@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.routing import BASE
+from api.schemas.page import Page
 from api.schemas.values import Timestamp
 from store.records import ImageRecord
 
@@ -38,6 +39,10 @@ class Image(BaseModel):
     def of(cls, record: ImageRecord) -> Image:
         """From the catalog's record."""
         return cls(**_shown(record))
+
+
+class ImagePage(Page[Image]):
+    """Images."""
 
 
 class FoundImage(Image):

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from api.schemas.page import Page
 from api.schemas.values import Timestamp
 from handlers.progress import JobProgress
 from store.records import Failure, JobKind, JobState, LogLine
@@ -40,6 +41,10 @@ class Job(BaseModel):
     def of(cls, progress: JobProgress) -> Job:
         """From a job's progress."""
         return cls(**_followed(progress))
+
+
+class JobPage(Page[Job]):
+    """Jobs."""
 
 
 class Line(BaseModel):
@@ -102,3 +107,7 @@ class FailedFile(BaseModel):
             attempts=failure.attempts,
             at=failure.at,
         )
+
+
+class FailedFilePage(Page[FailedFile]):
+    """Files in quarantine."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -10,12 +10,10 @@ T = TypeVar("T", bound=BaseModel)
 
 
 class Page(BaseModel, Generic[T]):
-    """Some items of a list; ask with `cursor` for those that follow."""
+    """Some items of a list; ask with `cursor` for those that follow.
+
+    Each list has a subclass of its own, whose name is the schema's.
+    """
 
     items: list[T]
     next_cursor: str | None = None
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """Name the schema after its items: `ImagePage`."""
-        return f"{params[0].__name__}Page"

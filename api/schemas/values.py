@@ -18,8 +18,10 @@ def _utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-Text = Annotated[str, AfterValidator(_unicode)]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=100)]
+UNICODE = AfterValidator(_unicode)  # after the constraints on length: those look at the text alone
+
+Text = Annotated[str, UNICODE]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), UNICODE]
 Timestamp = Annotated[AwareDatetime, AfterValidator(_utc)]
 Limit = Annotated[int, Field(ge=1, le=200, description="The most items to answer.")]
 Cursor = Annotated[Text | None, Field(max_length=2000, description="`next_cursor` of the page before.")]

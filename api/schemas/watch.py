@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from api.schemas.page import Page
 from api.schemas.values import Timestamp
 from store.records import Root, RootOrigin, RootState
 
@@ -37,3 +38,7 @@ class WatchRoot(BaseModel):
             state=root.state,
             last_scan_at=root.last_scan_at,
         )
+
+
+class WatchRootPage(Page[WatchRoot]):
+    """Watch roots."""

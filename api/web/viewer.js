@@ -5,7 +5,7 @@ import { $, element } from "./dom.js";
 import { fileName, images, titleOf } from "./grid.js";
 
 // What browsers draw by themselves; of others the thumbnail is shown.
-const DRAWABLE = new Set(["JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"]);
+const DRAWABLE = new Set(["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF"]);
 
 const dialog = $("viewer");
 const photo = $("viewer-image");
