@@ -35,10 +35,14 @@ def usable_cores() -> int:
 
 
 def configure_threads() -> int:
-    """Give torch one thread a usable core, and return how many.
+    """Give torch one thread a usable core, and return how many. To be called before anything imports torch.
 
-    Torch's own choice counts the machine's cores; more threads than granted cores spin against each other.
+    Torch's own choice counts the machine's cores, also those that this process was not granted. OpenMP's threads are
+    told to sleep while they wait for each other, which it reads when torch is imported: by default they spin, and keep
+    the core from the very thread they wait for as soon as a decoding process wants one too. On 2 cores with two
+    decoders at work, one photo took 0.4 to 3.1 s spinning and 0.03 s sleeping. A value set by the user stands.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     threads = usable_cores()

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -40,6 +44,16 @@ def test_an_absent_device_is_refused_with_what_there_is() -> None:
 
 def test_torch_gets_the_usable_cores() -> None:
     assert configure_threads() == usable_cores() == torch.get_num_threads()
+
+
+@pytest.mark.parametrize(("given", "policy"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(given: dict[str, str], policy: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    shown = subprocess.run(
+        [sys.executable, "-c", "from ml.device import configure_threads; configure_threads()"],
+        env=environment | given | {"OMP_DISPLAY_ENV": "true"}, check=True, capture_output=True, text=True,
+    ).stderr  # fmt: skip
+    assert f"OMP_WAIT_POLICY = '{policy}'" in shown
 
 
 def test_an_accelerator_gets_larger_batches() -> None:

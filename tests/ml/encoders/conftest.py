@@ -19,6 +19,9 @@ from ml.encoders.registry import load_encoder
 from ml.settings import MlSettings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported
+os.environ.setdefault(
+    "OMP_WAIT_POLICY", "PASSIVE"
+)  # as ml.device does, but these tests import torch before it
 
 DATA = Path(__file__).parents[2] / "data"
 MakeViews = Callable[[Image.Image, ViewSpec], NDArray[np.uint8]]
