@@ -59,7 +59,7 @@ async def _start_all(client: Client, options: dict[str, object]) -> tuple[list[s
     """A job for every root, and whether one was refused, which keeps no other waiting."""
     started: list[str] = []
     refused = False
-    async for root in client.items("/watch"):
+    for root in (await client.get("/watch"))["items"]:
         try:
             started.append((await client.post("/ingest", {"path": root["path"], **options}))["job_id"])
         except RequestFailedError as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import BaseModel
 
+from api.app import ROUTES
 from api.schemas.job import JobStatus
 from daemon.cli.main import run
 from daemon.endpoint import Endpoint, write_endpoint
@@ -47,6 +49,7 @@ class StubDaemon:
     async def handle(self, request: web.Request) -> web.Response:
         name = f"{request.method} {request.path.removeprefix('/api/v1')}"
         self.requests.append((name, await request.json() if request.can_read_body else dict(request.query)))
+        _assert_allowed(request)
         answer = self.answers.get(name, (404, error("NOT_FOUND", f"no {name}")))
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -55,6 +58,18 @@ class StubDaemon:
             return web.Response(status=status, body=body)
         content = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
         return web.json_response(content, status=status)
+
+
+def _assert_allowed(request: web.Request) -> None:
+    """What the API would refuse must not pass here: unknown parameters of the routes that exist."""
+    for route in ROUTES:
+        if route.method == request.method and re.fullmatch(
+            re.sub(r"{\w+}", "[^/]+", route.path), request.path
+        ):
+            known = route.query_model.model_fields if route.query_model else {}
+            assert set(request.query) <= set(known), (
+                f"{route.path} knows no {set(request.query) - set(known)}"
+            )
 
 
 def error(code: str, message: str) -> dict[str, object]:

@@ -26,7 +26,11 @@ async def on_a_terminal(config_file: Path, *arguments: str) -> tuple[int | None,
     terminal, inside = pty.openpty()
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "daemon", "--config", config_file, *arguments),
+            sys.executable,
+            "-m",
+            "daemon",
+            f"--config={config_file}",
+            *arguments,
             stdout=inside,
             stderr=inside,
             cwd=ROOT,
@@ -72,7 +76,12 @@ async def test_ctrl_c_ends_the_waiting(config_file: Path, daemon: StubDaemon, ma
     running = make_job(state=JobState.RUNNING, finished_at=None)
     daemon.answers = {"POST /ingest": (202, JobStarted(job_id="j1")), "GET /ingest/status/j1": running}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "daemon", "--config", config_file, "scan", "/photos"),
+        sys.executable,
+        "-m",
+        "daemon",
+        f"--config={config_file}",
+        "scan",
+        "/photos",
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=ROOT,
