@@ -50,6 +50,7 @@ function nameOf(job) {
 }
 
 function countOf(job, through) {
+  if (job.state === "running" && !job.total) return "looking for photos";
   const parts = [`${through.toLocaleString()} of ${job.total.toLocaleString()}`];
   if (job.failed) parts.push(`${job.failed.toLocaleString()} failed`);
   if (job.state === "done") parts.push("done");

@@ -12,11 +12,23 @@ const NEWS = 700; // milliseconds over which news of photos is gathered
 const input = $("query");
 let asked = null; // the load in progress, to be broken off by the next
 
+/** Acts once nobody has called for a while. */
 const debounced = (wait, action) => {
   let timer;
   return () => {
     clearTimeout(timer);
     timer = setTimeout(action, wait);
+  };
+};
+
+/** Acts a while after the first call, once for all calls till then: a steady stream is shown as it comes. */
+const gathered = (wait, action) => {
+  let timer = null;
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      action();
+    }, wait);
   };
 };
 
@@ -90,14 +102,14 @@ function connected(now) {
 async function showTotals() {
   const { images, failed } = await api.stats();
   const totals = [element("span", "images", {}, `${images.toLocaleString()} ${images === 1 ? "photo" : "photos"}`)];
-  if (failed) totals.push(" ", element("span", "alarm", {}, `${failed.toLocaleString()} failed`));
+  if (failed) totals.push(element("span", "images", {}, " · "), element("span", "alarm", {}, `${failed.toLocaleString()} failed`));
   $("totals").replaceChildren(...totals);
 }
 
-const refreshTotals = debounced(NEWS, () => showTotals().catch(() => {}));
+const refreshTotals = gathered(NEWS, () => showTotals().catch(() => {}));
 
 /** New photos come in at the top, unless that would pull away what someone looks at. */
-const refreshRecent = debounced(NEWS, () => {
+const refreshRecent = gathered(NEWS, () => {
   const busy = viewer.isOpen() || grid.hasFocus() || window.scrollY > 200;
   if (!input.value.trim() && !busy) load();
 });

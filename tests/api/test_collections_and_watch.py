@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from aiohttp.test_utils import TestClient
 
 from store.roots import RootSpec
@@ -37,10 +36,11 @@ async def test_a_name_is_given_once(client: TestClient[Any, Any], refused: Any) 
     await refused(await client.post(BASE, json={"name": "cats"}), "CONFLICT", f"POST {BASE}")
 
 
-@pytest.mark.parametrize("name", ["", " ", " a", "a/b", "a\n", "\ud800", "a" * 101, 5, None])
-async def test_a_name_must_be_plain(client: TestClient[Any, Any], refused: Any, name: Any) -> None:
-    error = await refused(await client.post(BASE, json={"name": name}), "INVALID_REQUEST", f"POST {BASE}")
-    assert error["details"]["faults"][0]["place"] == "body.name"
+async def test_a_name_must_be_plain(client: TestClient[Any, Any], refused: Any) -> None:
+    for name in ("", " ", " a", "a/b", "a\n", "\ud800", "a" * 101, 5, None):
+        response = await client.post(BASE, json={"name": name})
+        error = await refused(response, "INVALID_REQUEST", f"POST {BASE}")
+        assert error["details"]["faults"][0]["place"] == "body.name"
 
 
 async def test_an_unknown_collection_is_not_found(client: TestClient[Any, Any], refused: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
+from yarl import URL
 
 BASE = "/api/v1"
 
@@ -61,10 +62,10 @@ async def test_a_collection_filters_and_an_unknown_one_is_told(
     await refused(await client.get(f"{BASE}/images?collection=dogs"), "NOT_FOUND", "GET /api/v1/images")
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "%00", "é", "a" * 2001])
-async def test_a_made_up_cursor_is_refused(client: TestClient[Any, Any], refused: Any, cursor: str) -> None:
-    response = await client.get(f"{BASE}/images?cursor={cursor}")
-    await refused(response, "INVALID_REQUEST", "GET /api/v1/images")
+async def test_a_made_up_cursor_is_refused(client: TestClient[Any, Any], refused: Any) -> None:
+    for cursor in ("x", "AAAA", "\0", "é", "a" * 2001):
+        response = await client.get(f"{BASE}/images", params={"cursor": cursor})
+        await refused(response, "INVALID_REQUEST", "GET /api/v1/images")
 
 
 async def test_a_cursor_of_another_list_is_refused(
@@ -87,12 +88,11 @@ async def test_details_tell_the_camera_and_the_hash(client: TestClient[Any, Any]
     assert len(detail["sha256"]) == 64
 
 
-@pytest.mark.parametrize("what", ["", "/thumbnail", "/original"])
-@pytest.mark.parametrize("image_id", ["nothing", "../../etc/passwd", "%2e%2e%2fa", "%ff"])
-async def test_an_unknown_image_is_not_found(
-    client: TestClient[Any, Any], refused: Any, what: str, image_id: str
-) -> None:
-    await refused(await client.get(f"{BASE}/images/{image_id}{what}"), "NOT_FOUND")
+async def test_an_unknown_image_is_not_found(client: TestClient[Any, Any], refused: Any) -> None:
+    for image_id in ("nothing", "..%2f..%2fetc%2fpasswd", "%2e%2e%2fa", "%ff"):
+        for what in ("", "/thumbnail", "/original"):
+            url = URL(f"{BASE}/images/{image_id}{what}", encoded=True)
+            await refused(await client.get(url), "NOT_FOUND", f"GET {BASE}/images/{{id}}{what}")
 
 
 async def test_a_path_that_is_no_text_comes_as_valid_json(client: TestClient[Any, Any], shelf: Any) -> None:

@@ -58,10 +58,11 @@ async def test_what_cannot_be_ingested_is_told_with_its_code(
         await refused(await client.post(BASE, json={"path": path}), code, f"POST {BASE}")
 
 
-@pytest.mark.parametrize("path", ["", "photos", "~/photos", "/a\0b", 5, None, "/" + "a" * 5000])
-async def test_a_path_must_be_absolute(client: TestClient[Any, Any], refused: Any, path: Any) -> None:
-    error = await refused(await client.post(BASE, json={"path": path}), "INVALID_REQUEST", f"POST {BASE}")
-    assert error["details"]["faults"][0]["place"] == "body.path"
+async def test_a_path_must_be_absolute(client: TestClient[Any, Any], refused: Any) -> None:
+    for path in ("", "photos", "~/photos", "/a\0b", 5, None, "/" + "a" * 5000):
+        response = await client.post(BASE, json={"path": path})
+        error = await refused(response, "INVALID_REQUEST", f"POST {BASE}")
+        assert error["details"]["faults"][0]["place"] == "body.path"
 
 
 async def test_a_path_that_is_no_text_can_be_named(
@@ -120,9 +121,7 @@ async def test_failures_are_tried_again(client: TestClient[Any, Any], shelf: Any
     assert task.path == path
 
 
-@pytest.mark.parametrize("body", [{"paths": []}, {"paths": "a"}, {"paths": ["a"]}, {"path": "/a"}])
-async def test_a_bad_retry_is_refused(
-    client: TestClient[Any, Any], refused: Any, body: dict[str, Any]
-) -> None:
-    response = await client.post(f"{BASE}/failures/retry", json=body)
-    await refused(response, "INVALID_REQUEST", f"POST {BASE}/failures/retry")
+async def test_a_bad_retry_is_refused(client: TestClient[Any, Any], refused: Any) -> None:
+    for body in [{"paths": []}, {"paths": "a"}, {"paths": ["a"]}, {"path": "/a"}]:
+        response = await client.post(f"{BASE}/failures/retry", json=body)
+        await refused(response, "INVALID_REQUEST", f"POST {BASE}/failures/retry")
