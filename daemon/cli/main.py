@@ -92,7 +92,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         if (code := _code_of(error)) is None:
             raise
         print_error(error, code)
-        return ExitCode.FAULT
+        return ExitCode.NOT_FOUND if code == "NOT_FOUND" else ExitCode.FAULT
 
 
 class _UsageError(DaemonError):

@@ -10,7 +10,7 @@ import typer
 from daemon.cli.context import AsJson, context_of
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.output import note, print_json, print_table
-from daemon.errors import AlreadyRunningError, DaemonNotReadyError, DaemonNotRunningError
+from daemon.errors import AlreadyRunningError, DaemonNotReadyError, DaemonNotRunningError, RequestFailedError
 
 if TYPE_CHECKING:
     from daemon.client import Json
@@ -51,6 +51,8 @@ async def _search(config: Config, query: Json) -> Json:
 
 
 async def _search_offline(config: Config, query: Json) -> Json:
+    from pydantic import ValidationError
+
     from api.routes.search import SearchAnswer, TextQuery
     from api.schemas.image import FoundImage
     from daemon.lock import InstanceLock
@@ -58,7 +60,10 @@ async def _search_offline(config: Config, query: Json) -> Json:
     from daemon.wiring import open_offline
 
     configure_logging(config.daemon.log_format, "warning")
-    asked = TextQuery.model_validate(query)
+    try:
+        asked = TextQuery.model_validate(query)
+    except ValidationError as error:  # as the daemon would refuse it
+        raise RequestFailedError(400, "INVALID_REQUEST", error.errors()[0]["msg"]) from error
     try:
         with InstanceLock(config.daemon.state_dir):
             async with open_offline(config) as offline:
