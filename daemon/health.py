@@ -20,7 +20,7 @@ def parts_of(engines: Engines, committer: Committer, library: Library) -> Mappin
     """A check for every part. Searching needs catalog, vectors and model; the rest is told and not needed."""
 
     async def catalog() -> PartState:
-        totals = await engines.catalog.totals()
+        totals = await engines.catalog.images.totals()
         return PartState(True, f"{totals.images} images in {totals.files} files")
 
     async def vectors() -> PartState:

@@ -7,9 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 
@@ -32,7 +30,7 @@ from handlers.progress import Progress
 from handlers.scan import Scanner
 from handlers.watcher import Watcher
 from ml.batcher import Batcher
-from ml.decode.pool import DecodePool
+from ml.decode.pool import DecodePool, worker_count
 from ml.encoders.protocol import Encoder
 from ml.encoders.registry import load_encoder
 from store.catalog import Catalog
@@ -84,7 +82,12 @@ async def open_engines(stack: AsyncExitStack, config: Config) -> Engines:
     index = open_index(config.store, state, identity.id, identity.dimensions)
     await index.open()
     stack.push_async_callback(index.close)
-    embedder = Batcher(encoder, max_batch=encoder.max_batch, max_wait=config.ml.max_wait_ms / 1000)
+    embedder = Batcher(
+        encoder,
+        max_batch=encoder.max_batch,
+        max_wait=config.ml.max_wait_ms / 1000,
+        queue_limit=2 * encoder.max_batch,
+    )
     await embedder.start()
     stack.push_async_callback(embedder.close)
     search = Search(catalog, index, embedder)
@@ -108,7 +111,8 @@ class Daemon:
         catalog = engines.catalog
         self.counters = Counters()
         self.progress = Progress()
-        self.decoder = DecodePool(config.ml.decode_workers, engines.encoder.view_spec, config.ml)
+        workers = worker_count(config.ml.decode_workers)
+        self.decoder = DecodePool(workers, engines.encoder.view_spec, config.ml)
         self.committer = Committer(
             catalog, engines.index, engines.thumbnails, engines.space_id, self.progress, self.counters
         )
@@ -125,20 +129,15 @@ class Daemon:
             self.committer,
             self.counters,
             # Enough photographs in work that every decoder has one while two model batches fill.
-            parallel=self.decoder.size + 2 * engines.encoder.max_batch,
+            parallel=workers + 2 * engines.encoder.max_batch,
             max_attempts=config.handlers.max_attempts,
             label_captions=config.ml.captions == "labels",
         )
-        self.watcher = Watcher()
+        wake = self.ingest.wake
         self.scanner = Scanner(catalog, config.handlers, self.counters)
+        self.watcher = Watcher()
         self.intake = Intake(
-            catalog,
-            self.watcher,
-            self.scanner,
-            self.progress,
-            self.counters,
-            config.handlers,
-            self.ingest.wake,
+            catalog, self.watcher, self.scanner, self.progress, self.counters, config.handlers, wake
         )
         self.library = Library(
             catalog,
@@ -206,7 +205,6 @@ class Daemon:
         return f"{totals.images} images, {queued} queued, {totals.failed} in quarantine, at {self.server.url}"
 
     async def close_doors(self) -> None:
-        """Take no more events, jobs and requests."""
-        await self.intake.close()
+        """Take no more jobs and requests. Events still go into the queue, for the next start."""
         await self.library.close()
         await self.server.stop(GRACE)

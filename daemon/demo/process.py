@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +32,7 @@ class DaemonProcess:
     model: str = "bundled"
     settle: str = "2s"
     toml: str = ""
-    environ: Mapping[str, str] = field(default_factory=dict)
+    environ: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
     url: str = ""
 
@@ -78,10 +77,10 @@ class DaemonProcess:
         with self.log_file.open("ab") as log:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-I", "-m", "daemon", "run", "--config", str(self.config)),
+                *("-I", "-m", "daemon", "--config", str(self.config), "run"),
                 stdout=log,
                 stderr=log,
-                env=os.environ | {"HF_HUB_OFFLINE": "1"} | dict(self.environ),
+                env=os.environ | {"HF_HUB_OFFLINE": "1"} | self.environ,
                 start_new_session=True,  # Ctrl-C is for the parent, which then ends the child in order
             )
 

@@ -143,7 +143,7 @@ async def test_a_second_daemon_on_the_same_state_is_refused(photond: PhotondProc
     async with asyncio.timeout(60):
         code = await second.wait()
     assert code == 5
-    assert f"pid {photond.process.pid}" in photond.log()
+    assert f"process {photond.process.pid} already runs" in photond.log()
 
 
 async def test_a_bad_configuration_stops_the_start_with_one_readable_message(photond: PhotondProcess) -> None:

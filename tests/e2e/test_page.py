@@ -1,0 +1,86 @@
+"""The first page in a real browser, against the real daemon."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.async_api import Page, async_playwright, expect
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import PhotondProcess
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def paint(photond: PhotondProcess, *colors: str) -> None:
+    for color in colors:
+        Image.new("RGB", (640, 480), color).save(photond.photos / f"{color}.png")
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}: apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+        context = await browser.new_context()
+        page = await context.new_page()
+        problems: list[str] = []
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        yield page
+        await browser.close()
+    assert not problems, problems
+
+
+async def test_an_empty_library_says_where_to_put_photos(photond: PhotondProcess, page: Page) -> None:
+    await photond.start()
+    await page.goto(photond.url)
+    await expect(page.locator("#message")).to_contain_text(str(photond.photos))
+
+
+async def test_a_photo_dropped_while_the_page_is_open_appears(photond: PhotondProcess, page: Page) -> None:
+    await photond.start()
+    await page.goto(photond.url)
+    paint(photond, "red")
+    await expect(page.locator("#grid img")).to_have_count(1, timeout=20_000)
+
+
+async def test_searching_puts_the_right_photo_first(photond: PhotondProcess, page: Page) -> None:
+    paint(photond, "green", "blue", "red", "white")
+    await photond.start()
+    await photond.until_indexed(4)
+    await page.goto(photond.url)
+    await expect(page.locator("#grid img")).to_have_count(4)
+
+    await page.keyboard.press("/")
+    await page.keyboard.type("something red")
+
+    first = page.locator("#grid li").first
+    await expect(first.locator("img")).to_have_attribute("alt", "red.png")
+    image = first.locator("img")
+    await expect(image).to_have_js_property("complete", True)
+    assert await image.evaluate("img => img.naturalWidth") > 0
+
+
+async def test_a_hostile_name_stays_text(photond: PhotondProcess, page: Page) -> None:
+    Image.new("RGB", (64, 48), "blue").save(photond.photos / "<img src=x onerror=document.title='owned'>.png")
+    await photond.start()
+    await photond.until_indexed(1)
+    await page.goto(photond.url)
+    await expect(page.locator("#grid img")).to_have_count(1)
+    assert await page.title() != "owned"
