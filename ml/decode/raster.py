@@ -10,7 +10,7 @@ import pi_heif
 from PIL import AvifImagePlugin, Image
 
 from ml.decode.colour import to_reducible, to_srgb
-from ml.decode.limits import Need, check_pixels
+from ml.decode.limits import Need, check_pixels, check_png_header
 from ml.decode.types import DecodeSource
 
 # With these loaded, opening a file does not import all of Pillow's plugins (0.1 s, at the first photo).
@@ -49,6 +49,8 @@ def decode_raster(data: bytes, format_name: str, need: Need, max_pixels: int) ->
     JPEG is scaled while it is decoded (libjpeg's DCT scaling); everything else is decoded whole and then
     averaged down. A damaged file is an error, never half a picture.
     """
+    if format_name == "PNG":
+        check_png_header(data, max_pixels)
     with Image.open(io.BytesIO(data), formats=[format_name]) as image:
         check_pixels(*image.size, max_pixels)
         full_size = image.size

@@ -70,6 +70,14 @@ def test_a_bomb_is_refused_by_its_header(edge: int, decode_options: DecodeOption
         decode_photo(png_header(edge, edge), "bomb.png", decode_options)
 
 
+def test_a_png_is_refused_by_its_size_even_if_nothing_follows_the_header(
+    decode_options: DecodeOptions,
+) -> None:
+    data = png_header(50_000, 50_000)[:33]  # the signature and the first chunk
+    with pytest.raises(TooLargeError, match="50,000 x 50,000 pixels"):
+        decode_photo(data, "bomb.png", decode_options)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(
     name=st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "WEBP"]),
