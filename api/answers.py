@@ -4,7 +4,7 @@ A path on Linux is bytes. Those that are not UTF-8 come into Python as lone surr
 cannot carry; JSON can, as an escape: the byte 0xFF in a name is answered as `\\udcff`. Every answer is
 therefore written in ASCII with `\\u` escapes: valid UTF-8 for every parser, read back exactly by Python and
 by browsers, and taken in requests in the same form (`POST /ingest` can name such a folder). What is asked in
-words (queries, names) must be real Unicode; see `api.schemas.Text`.
+words (queries, names) must be real Unicode; see `api.schemas.values.Text`.
 """
 
 from __future__ import annotations

@@ -54,6 +54,10 @@ class Search:
         """The model that queries are understood by."""
         return self._embedder.identity.model
 
+    async def vectors(self) -> int:
+        """How many images the index holds."""
+        return await self._index.count()
+
     async def text(
         self, query: str, limit: int = 50, cursor: str | None = None, collection: str | None = None
     ) -> SearchPage:

@@ -16,13 +16,15 @@ from api.validation import Body, Parameters
 routes = Routes("ingest")
 
 
+PATH_MAX = 4096  # Linux's own limit, in bytes
+
+
 def _disk_path(value: object) -> str:
     if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > PATH_MAX:
         raise ValueError(f"must be an absolute path, as the daemon sees it, of at most {PATH_MAX} characters")
     return value
 
 
-PATH_MAX = 4096
 # As the file system has it. Not a pydantic string: those refuse lone surrogates (see api.answers).
 DiskPath = Annotated[
     str,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.routing import Routes
 from api.services import Services
+from store.errors import VectorStoreError
 
 routes = Routes("stats")
 
@@ -27,6 +28,9 @@ class Stats(BaseModel):
     files: int
     missing: int = Field(description="Files that are gone from disk; their images are kept.")
     failed: int = Field(description="Files in quarantine.")
+    vectors: int | None = Field(
+        description="Points in the vector index; as many as images, but for a moment. Null while it is away."
+    )
     bytes: int
     collections: int
     queue: Queue
@@ -47,6 +51,7 @@ async def stats(services: Services) -> Stats:
         files=totals.files,
         missing=totals.missing,
         failed=totals.failed,
+        vectors=await _vectors(services),
         bytes=totals.bytes,
         collections=totals.collections,
         queue=Queue(ready=depth.ready, leased=depth.leased, delayed=depth.delayed),
@@ -54,3 +59,10 @@ async def stats(services: Services) -> Stats:
         model=services.search.model,
         version=services.version,
     )
+
+
+async def _vectors(services: Services) -> int | None:
+    try:
+        return await services.search.vectors()
+    except VectorStoreError:
+        return None  # /readyz tells of it; the other numbers hold all the same

@@ -10,6 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 
 from api.health import PartState
+from store.vectors.edge import EdgeIndex
 
 BASE = "/api/v1"
 ORIGIN = "https://photos.example"
@@ -139,7 +140,7 @@ def test_modules_import_what_is_there(path: Path) -> None:
 # -- the library in numbers
 
 
-async def test_stats_count_the_library(client: TestClient[Any, Any], shelf: Any) -> None:
+async def test_stats_count_the_library(client: TestClient[Any, Any], shelf: Any, engine: EdgeIndex) -> None:
     await shelf.add("a.jpg", "red")
     await shelf.remove(await shelf.add("b.jpg", "blue"))
     await shelf.fail("c.jpg", "DECODE_FAILED", "broken")
@@ -148,6 +149,12 @@ async def test_stats_count_the_library(client: TestClient[Any, Any], shelf: Any)
     assert stats["queue"] == {"ready": 0, "leased": 0, "delayed": 0}
     assert stats["model"] == "fake"
     assert stats["counters"]["decoded"] == 0
+    assert stats["vectors"] == 2  # that of the missing photo is kept, like its image
+
+
+async def test_stats_hold_while_the_vector_engine_is_away(client: TestClient[Any, Any]) -> None:
+    stats = await (await client.get(f"{BASE}/stats")).json()
+    assert (stats["images"], stats["vectors"]) == (0, None)
 
 
 async def test_random_draws_from_a_collection(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
