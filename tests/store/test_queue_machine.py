@@ -16,7 +16,7 @@ from store.queue import QueueDepth
 from store.records import Deferred, Failed, FileStat, JobKind, JobState, NewTask, Priority, Task, Unchanged
 from store.roots import RootSpec
 
-PATHS = [f"/p/{name}.jpg" for name in "abcdef"]
+PATHS = [f"/p/{name}.jpg" for name in "abcd"]
 DELAY = 10.0
 
 
@@ -91,6 +91,12 @@ class QueueMachine(RuleBasedStateMachine):
                 row.priority = min(row.priority, priority)
                 row.force |= force
                 row.due = 0.0
+
+    @rule(data=st.data())
+    def put_while_leased(self, data: st.DataObject) -> None:
+        leased = sorted(path for path, row in self.rows.items() if row.lease)
+        if leased:
+            self.put([data.draw(st.sampled_from(leased))], 0, Priority.EVENT, force=False)
 
     @rule(limit=st.integers(1, 4))
     def lease(self, limit: int) -> None:
@@ -182,6 +188,6 @@ class QueueMachine(RuleBasedStateMachine):
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestQueueMachine = QueueMachine.TestCase
