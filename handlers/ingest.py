@@ -133,15 +133,16 @@ class Ingest:
         return ready
 
     async def _attempt(self, task: Task) -> Ready | None:
-        """One way through; None when the same content was in work elsewhere and is through now."""
+        """One way through; None when the same content was in work elsewhere and came to nothing there."""
         async with AsyncExitStack() as worker:
             photo = await worker.enter_async_context(self._decoder.open(task.path))
             self._counters.files_read += 1
-            if (other := self._in_work.get(photo.read.sha256)) is not None:
+            read = photo.read
+            if (other := self._in_work.get(read.sha256)) is not None:
                 await worker.aclose()
                 await asyncio.wait([other])
-                return None
-            claim = self._claim(photo.read.sha256)
+                return await self._attached(task, read)
+            claim = self._claim(read.sha256)
             try:
                 ready = await self._develop(task, photo, worker)
             except BaseException:
@@ -152,17 +153,20 @@ class Ingest:
 
     async def _develop(self, task: Task, photo: OpenPhoto, worker: AsyncExitStack) -> Ready:
         """Attach what is known, decode and embed what is not. The decoder is free again before the model works."""
-        read = photo.read
         # Asked after the claim is made, so that no commit of the same content falls between answer and claim.
-        if not task.force and (known := await self._catalog.images.known(read.sha256)) is not None:
-            return Ready(Attached(task, _stat(read), known))
+        if not task.force and (known := await self._attached(task, photo.read)) is not None:
+            return known
         decoded = await photo.decode()
         await worker.aclose()
         self._counters.decoded += 1
         embedding = await self._embedder.embed_image(decoded.views)
         self._counters.embedded += 1
-        facts = facts_of(read, decoded, embedding.tags if self._label_captions else ())
-        return Ready(Indexed(task, _stat(read), facts, embedding.vector), decoded.thumbnail)
+        facts = facts_of(photo.read, decoded, embedding.tags if self._label_captions else ())
+        return Ready(Indexed(task, _stat(photo.read), facts, embedding.vector), decoded.thumbnail)
+
+    async def _attached(self, task: Task, read: ReadResult) -> Ready | None:
+        known = await self._catalog.images.known(read.sha256)
+        return None if known is None else Ready(Attached(task, _stat(read), known))
 
     def _claim(self, sha256: str) -> asyncio.Future[None]:
         claim: asyncio.Future[None] = asyncio.get_running_loop().create_future()

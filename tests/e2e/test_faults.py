@@ -94,7 +94,7 @@ async def test_sigkill_in_the_middle_of_300_files_loses_and_doubles_nothing(
 
     await photond.until(in_the_middle, "in the middle")
     assert await photond.stop(signal.SIGKILL) == -signal.SIGKILL
-    with sqlite3.connect(photond.state / "catalog.sqlite") as catalog:
+    with sqlite3.connect(photond.state / "catalog.db") as catalog:
         [done] = catalog.execute("SELECT count(*) FROM file").fetchone()
         [leased] = catalog.execute("SELECT count(*) FROM task WHERE leased").fetchone()
     catalog.close()
@@ -108,7 +108,7 @@ async def test_sigkill_in_the_middle_of_300_files_loses_and_doubles_nothing(
     assert stats["vectors"] == 300
     assert stats["counters"]["decoded"] <= 300 - done
     assert await photond.stop() == 0
-    with sqlite3.connect(photond.state / "catalog.sqlite") as catalog:
+    with sqlite3.connect(photond.state / "catalog.db") as catalog:
         [tasks] = catalog.execute("SELECT count(*) FROM task").fetchone()
         hashes = {row[0] for row in catalog.execute("SELECT sha256 FROM image")}
     catalog.close()
@@ -129,7 +129,7 @@ async def test_sigterm_under_load_exits_cleanly_with_no_lease_left(
 
     await photond.until(under_load, "under load")
     assert await photond.stop() == 0
-    with sqlite3.connect(photond.state / "catalog.sqlite") as catalog:
+    with sqlite3.connect(photond.state / "catalog.db") as catalog:
         [leased] = catalog.execute("SELECT count(*) FROM task WHERE leased").fetchone()
     catalog.close()
     assert leased == 0
