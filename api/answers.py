@@ -47,9 +47,7 @@ def model_bytes(model: BaseModel) -> bytes:
 
 def json_response(model: BaseModel, status: int = 200) -> web.Response:
     """A model as an answer."""
-    return web.Response(
-        body=model_bytes(model), status=status, content_type="application/json", charset="utf-8"
-    )
+    return web.Response(body=model_bytes(model), status=status, content_type="application/json", charset="utf-8")
 
 
 def error_response(request: web.Request, error: ApiError) -> web.Response:

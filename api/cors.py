@@ -23,11 +23,7 @@ def preflights(origins: Collection[str]) -> Middleware:
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         refused = request.match_info.http_exception
         asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        if not (
-            asks
-            and request.headers.get("Origin") in origins
-            and isinstance(refused, web.HTTPMethodNotAllowed)
-        ):
+        if not (asks and request.headers.get("Origin") in origins and isinstance(refused, web.HTTPMethodNotAllowed)):
             return await handler(request)
         return web.Response(
             status=204,

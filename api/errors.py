@@ -181,7 +181,7 @@ class ErrorCode(enum.StrEnum):
         "TOO_LARGE",
         422,
         "The image has more pixels, or the file more bytes, than the limits allow.",
-        "Raise `ml.max_pixels` or `ml.max_file_size` if the file is to be trusted, then retry it.",
+        "Raise `ml.max_pixels` or `handlers.max_file_size` if the file is to be trusted, then retry it.",
     )
     DECODE_TIMEOUT = (
         "DECODE_TIMEOUT",

@@ -42,9 +42,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error_response(request, _from_package(error))
     except Exception:
         log.exception("request failed", method=request.method, path=request.path)
-        return error_response(
-            request, ApiError(ErrorCode.INTERNAL, "something unforeseen went wrong; the log has it")
-        )
+        return error_response(request, ApiError(ErrorCode.INTERNAL, "something unforeseen went wrong; the log has it"))
 
 
 def _from_package(error: HandlerError | MlError | StoreError) -> ApiError:
@@ -64,7 +62,5 @@ def _from_http(request: web.Request, error: web.HTTPException) -> ApiError:
         )
     if isinstance(error, web.HTTPNotFound):
         return ApiError(ErrorCode.NOT_FOUND, f"there is nothing at {request.path}")
-    code = _BY_STATUS.get(
-        error.status, ErrorCode.INVALID_REQUEST if error.status < 500 else ErrorCode.INTERNAL
-    )
+    code = _BY_STATUS.get(error.status, ErrorCode.INVALID_REQUEST if error.status < 500 else ErrorCode.INTERNAL)
     return ApiError(code, error.text or error.reason)

@@ -21,9 +21,7 @@ class PartState:
 class Health:
     """Asks each named part for its state. A check that fails or hangs is a state, not an error."""
 
-    def __init__(
-        self, parts: Mapping[str, Callable[[], Awaitable[PartState]]], patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, parts: Mapping[str, Callable[[], Awaitable[PartState]]], patience: float = PATIENCE) -> None:
         self._parts = dict(parts)
         self._patience = patience
 

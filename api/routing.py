@@ -189,6 +189,4 @@ def _check_signature(handler: Callable[..., object], path: str, takes: dict[str,
     model = takes.get("path")
     fields = set(model.model_fields) if model and issubclass(model, BaseModel) else set()
     if fields != placeholders:
-        raise TypeError(
-            f"{handler.__name__}: the path has {sorted(placeholders)}, its model {sorted(fields)}"
-        )
+        raise TypeError(f"{handler.__name__}: the path has {sorted(placeholders)}, its model {sorted(fields)}")

@@ -11,11 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.netloc
-        or value != f"{parts.scheme}://{parts.netloc}"
-    ):
+    if parts.scheme not in ("http", "https") or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}":
         raise ValueError('an origin is scheme, host and port alone, like "https://photos.example:8443"')
     return value
 
@@ -32,9 +28,7 @@ class ApiSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    host: str = Field(
-        "127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for the network."
-    )
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for the network.")
     port: int = Field(default=8765, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     browse_roots: tuple[Annotated[Path, AfterValidator(_absolute)], ...] = Field(
         default=(),

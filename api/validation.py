@@ -53,9 +53,7 @@ async def check_body(request: web.Request, model: type[M]) -> M:
     The content type is insisted on because a page of any origin can make a browser send a form, but not this.
     """
     if request.content_type != "application/json":
-        raise ApiError(
-            ErrorCode.UNSUPPORTED_MEDIA, "send the body as JSON, with Content-Type: application/json"
-        )
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA, "send the body as JSON, with Content-Type: application/json")
     raw = await request.read()
     try:
         value = json.loads(raw, parse_constant=_no_constant)
@@ -82,12 +80,7 @@ def _check(model: type[M], value: Mapping[str, object], where: str) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-    refuse(
-        [
-            (".".join([where, *map(str, fault["loc"])]), _message(fault["type"], fault["msg"]))
-            for fault in faults
-        ]
-    )
+    refuse([(".".join([where, *map(str, fault["loc"])]), _message(fault["type"], fault["msg"])) for fault in faults])
 
 
 def _message(kind: str, message: str) -> str:

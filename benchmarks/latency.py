@@ -27,9 +27,7 @@ EDGE = 1600  # pixels, longer edge of a dropped photo
 def different_photos(count: int) -> list[Image.Image]:
     """Crops of real photos, each at another place: no two have the same content."""
     rng = np.random.default_rng(7)
-    sources = [
-        Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")
-    ]
+    sources = [Image.fromarray(getattr(data, name)()) for name in ("astronaut", "chelsea", "coffee", "rocket")]
     photos = []
     for number in range(count):
         source = sources[number % len(sources)]

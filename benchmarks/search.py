@@ -55,16 +55,12 @@ async def fill(engines: Engines, folder: Path, count: int) -> None:
             Indexed(
                 task,
                 FileStat(1_000_000, 0, start + offset, 1),
-                ImageFacts(
-                    hashlib.sha256(task.path.encode()).hexdigest(), 1_000_000, 4000, 3000, "JPEG", "scaled"
-                ),
+                ImageFacts(hashlib.sha256(task.path.encode()).hexdigest(), 1_000_000, 4000, 3000, "JPEG", "scaled"),
                 vectors[start + offset],
             )
             for offset, task in enumerate(tasks)
         ]
-        await engines.index.upsert(
-            [Point(one.facts.id, one.vector, (root.collection_id,)) for one in outcomes]
-        )
+        await engines.index.upsert([Point(one.facts.id, one.vector, (root.collection_id,)) for one in outcomes])
         await catalog.commit(outcomes)
     await engines.index.flush()
     await catalog.jobs.close_job(job.id)

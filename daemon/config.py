@@ -125,8 +125,6 @@ def _unreadable(file: Path | None, error: Exception) -> Fault:
     if isinstance(error, UnicodeDecodeError):
         return Fault(str(file), f"is not UTF-8 (byte {error.start})")
     message = str(error)
-    if found := re.fullmatch(
-        r"(?P<problem>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", message, re.DOTALL
-    ):
+    if found := re.fullmatch(r"(?P<problem>.*) \(at line (?P<line>\d+), column (?P<column>\d+)\)", message, re.DOTALL):
         return Fault(f"{file}:{found['line']}:{found['column']}", f"is not TOML: {found['problem']}")
     return Fault(str(file), f"is not TOML: {message}")

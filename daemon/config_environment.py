@@ -56,9 +56,7 @@ class Environment:
         node = self.values
         for key in path[:-1]:
             node = node.setdefault(str(key), {})
-            if not isinstance(
-                node, dict
-            ):  # PHOTOND__ML=… beside PHOTOND__ML__MODEL=…: validation refuses the first
+            if not isinstance(node, dict):  # PHOTOND__ML=… beside PHOTOND__ML__MODEL=…: validation refuses the first
                 return
         node[str(path[-1])] = value
         self.names[path] = name

@@ -41,9 +41,7 @@ class Fault:
         return ": ".join(part for part in (self.where, subject, self.problem) if part)
 
 
-def faults_of(
-    error: ValidationError, config: type[BaseModel], place: Callable[[KeyPath], str]
-) -> Iterator[Fault]:
+def faults_of(error: ValidationError, config: type[BaseModel], place: Callable[[KeyPath], str]) -> Iterator[Fault]:
     """Every fault of a validation error; `place` tells where a key path was written."""
 
     def path_of(detail: ErrorDetails) -> KeyPath:

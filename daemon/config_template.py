@@ -24,9 +24,7 @@ def template(folders: Sequence[Path]) -> str:
     parts = [_HEAD]
     for table in tables(Config):
         if table.is_array:
-            parts += [_watch(table, folder) for folder in folders] or [
-                _commented(_watch(table, Path("/photos")))
-            ]
+            parts += [_watch(table, folder) for folder in folders] or [_commented(_watch(table, Path("/photos")))]
         else:
             parts.append("\n".join([f"# {table.model.__doc__}", f"[{table.name}]", *_keys(table)]) + "\n")
     return "\n".join(parts)
@@ -48,6 +46,4 @@ def _shown(field: FieldInfo) -> str:
 
 
 def _commented(text: str) -> str:
-    return (
-        "\n".join(line if line.startswith("#") else f"# {line}".rstrip() for line in text.splitlines()) + "\n"
-    )
+    return "\n".join(line if line.startswith("#") else f"# {line}".rstrip() for line in text.splitlines()) + "\n"

@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 
 from annotated_types import Ge, Gt, Le, MaxLen
-from pydantic import SecretStr
+from pydantic import ByteSize, SecretStr
 from pydantic.fields import FieldInfo
 
 from handlers.settings import Duration
@@ -26,6 +26,8 @@ _IS_DURATION = typing.get_args(Duration)[1]
 
 def type_text(field: FieldInfo) -> str:
     """What a key may hold, like `whole number, 0 to 65535` or `list of paths`."""
+    if field.annotation is ByteSize:
+        return 'size, like "500MB" or "2GiB"'
     if _IS_DURATION in field.metadata:
         return 'duration, like "500ms", "2s", "1m", "1h" or "30d"'
     return ", ".join(part for part in (_annotation(field.annotation), _bounds(field)) if part)
@@ -37,6 +39,8 @@ def default_text(field: FieldInfo) -> str | None:
         return None
     if _IS_DURATION in field.metadata:
         return f'"{_duration(field.default)}"'
+    if isinstance(field.default, ByteSize):
+        return f'"{field.default.human_readable()}"'
     return toml_value(field.default)
 
 
@@ -63,9 +67,7 @@ def _annotation(annotation: object) -> str:
     if origin is typing.Literal:
         return _alternatives([toml_value(argument) for argument in arguments])
     if origin in {typing.Union, types.UnionType}:
-        return _alternatives(
-            [_annotation(argument) for argument in arguments if argument is not types.NoneType]
-        )
+        return _alternatives([_annotation(argument) for argument in arguments if argument is not types.NoneType])
     if origin in {list, tuple}:
         return f"list of {_annotation(arguments[0]).replace('text', 'texts').replace('path', 'paths')}"
     if origin is typing.Annotated:

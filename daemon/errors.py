@@ -26,9 +26,7 @@ class ConfigError(DaemonError):
     def __init__(self, faults: Sequence[object]) -> None:
         self.faults = tuple(faults)
         count = "1 fault" if len(self.faults) == 1 else f"{len(self.faults)} faults"
-        super().__init__(
-            "\n".join([f"{count} in the configuration", *(f"  {fault}" for fault in self.faults)])
-        )
+        super().__init__("\n".join([f"{count} in the configuration", *(f"  {fault}" for fault in self.faults)]))
 
 
 class AlreadyRunningError(DaemonError):

@@ -28,17 +28,13 @@ def parts_of(engines: Engines, committer: Committer, library: Library) -> Mappin
 
     async def model() -> PartState:
         identity = engines.encoder.identity
-        return PartState(
-            True, f"{identity.model} on {engines.encoder.device}, {identity.dimensions} dimensions"
-        )
+        return PartState(True, f"{identity.model} on {engines.encoder.device}, {identity.dimensions} dimensions")
 
     async def ingest() -> PartState:
         if committer.fault is not None:
             return PartState(False, f"{committer.fault.code}: {committer.fault}", needed=False)
         depth = await engines.catalog.queue.depth()
-        return PartState(
-            True, f"{depth.ready} queued, {depth.leased} in work, {depth.delayed} delayed", needed=False
-        )
+        return PartState(True, f"{depth.ready} queued, {depth.leased} in work, {depth.delayed} delayed", needed=False)
 
     async def watch() -> PartState:
         roots = await library.roots()

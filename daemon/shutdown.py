@@ -49,9 +49,7 @@ async def _run(stage: Stage) -> bool:
     task = asyncio.create_task(act(), name=f"shutdown.{stage.name}")
     await asyncio.wait({task}, timeout=stage.deadline)
     if not task.done():
-        _log.error(
-            "shutdown.overrun", stage=stage.name, deadline=stage.deadline, still_running=_running_tasks()
-        )
+        _log.error("shutdown.overrun", stage=stage.name, deadline=stage.deadline, still_running=_running_tasks())
         task.cancel()
         await asyncio.wait({task}, timeout=CANCEL_GRACE)
         return False

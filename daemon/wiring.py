@@ -31,6 +31,7 @@ from handlers.scan import Scanner
 from handlers.watcher import Watcher
 from ml.batcher import Batcher
 from ml.decode.pool import DecodePool, worker_count
+from ml.decode.wire import DecodeOptions
 from ml.encoders.protocol import Encoder
 from ml.encoders.registry import load_encoder
 from store.catalog import Catalog
@@ -42,9 +43,7 @@ from store.vectors.protocol import VectorIndex
 # Seconds that each stage of the shutdown may take. Their sum stays below TimeoutStopSec of the systemd units.
 GRACE = 5.0  # for requests that are being answered
 DOORS = 10.0
-DRAIN = (
-    30.0  # a decode in work may be a large RAW; what is not through by then is done again at the next start
-)
+DRAIN = 30.0  # a decode in work may be a large RAW; what is not through by then is done again at the next start
 LEASES = 5.0
 STORES = 20.0
 
@@ -112,7 +111,7 @@ class Daemon:
         self.counters = Counters()
         self.progress = Progress()
         workers = worker_count(config.ml.decode_workers)
-        self.decoder = DecodePool(workers, engines.encoder.view_spec, config.ml)
+        self.decoder = DecodePool(workers, _decode_options(config, engines.encoder))
         self.committer = Committer(
             catalog, engines.index, engines.thumbnails, engines.space_id, self.progress, self.counters
         )
@@ -136,9 +135,7 @@ class Daemon:
         wake = self.ingest.wake
         self.scanner = Scanner(catalog, config.handlers, self.counters)
         self.watcher = Watcher()
-        self.intake = Intake(
-            catalog, self.watcher, self.scanner, self.progress, self.counters, config.handlers, wake
-        )
+        self.intake = Intake(catalog, self.watcher, self.scanner, self.progress, self.counters, config.handlers, wake)
         self.library = Library(
             catalog,
             self.scanner,
@@ -158,7 +155,7 @@ class Daemon:
             counters=self.counters,
             health=self.health,
             version=version("photond"),
-            thumbnail_size=config.ml.thumbnail_size,
+            thumbnail_size=config.store.thumbnail_size,
         )
         self.server = Server(create_app(services, config.api), config.api)
 
@@ -208,3 +205,14 @@ class Daemon:
         """Take no more jobs and requests. Events still go into the queue, for the next start."""
         await self.library.close()
         await self.server.stop(GRACE)
+
+
+def _decode_options(config: Config, encoder: Encoder) -> DecodeOptions:
+    return DecodeOptions(
+        view_spec=encoder.view_spec,
+        thumbnail_size=config.store.thumbnail_size,
+        thumbnail_quality=config.store.thumbnail_quality,
+        max_pixels=config.ml.max_pixels,
+        max_file_size=config.handlers.max_file_size,
+        timeout=config.ml.decode_timeout,
+    )

@@ -68,9 +68,7 @@ _Look = FileStat | _Unknown | None  # None: nothing there that could be indexed
 class Classifier:
     """Sorts tasks by what the disk and the catalog say, in a handful of queries a batch."""
 
-    def __init__(
-        self, catalog: Catalog, presence: RootPresence, *, follow_symlinks: bool, max_attempts: int
-    ) -> None:
+    def __init__(self, catalog: Catalog, presence: RootPresence, *, follow_symlinks: bool, max_attempts: int) -> None:
         self._catalog = catalog
         self._presence = presence
         self._follow_symlinks = follow_symlinks
@@ -127,9 +125,7 @@ class Classifier:
 class _Batch:
     """The catalog's view of one batch, with the rows that moves of this batch have taken."""
 
-    def __init__(
-        self, rows: dict[str, FileRecord], twins: dict[FileStat, list[FileRecord]], gone: set[int]
-    ) -> None:
+    def __init__(self, rows: dict[str, FileRecord], twins: dict[FileStat, list[FileRecord]], gone: set[int]) -> None:
         self._rows = rows
         self._twins = twins
         self._gone = gone

@@ -69,13 +69,9 @@ class PathFilter:
 def _is_photo_name(name: str) -> bool:
     lowered = name.lower()
     dot = lowered.rfind(".")
-    return (
-        dot > 0 and lowered[dot:] in SUPPORTED_EXTENSIONS and not lowered.startswith(_FOREIGN_FILE_PREFIXES)
-    )
+    return dot > 0 and lowered[dot:] in SUPPORTED_EXTENSIONS and not lowered.startswith(_FOREIGN_FILE_PREFIXES)
 
 
 def _is_foreign_folder(name: str) -> bool:
     lowered = name.lower()
-    return (
-        lowered.startswith(".") or lowered in _FOREIGN_FOLDERS or lowered.endswith(_FOREIGN_FOLDER_SUFFIXES)
-    )
+    return lowered.startswith(".") or lowered in _FOREIGN_FOLDERS or lowered.endswith(_FOREIGN_FOLDER_SUFFIXES)

@@ -173,9 +173,7 @@ class Intake:
     async def _put(self, paths: Sequence[str], roots: RootMap, job_id: str) -> None:
         owned = [(path, root) for path in paths if (root := roots.owner(path)) is not None]
         if owned:
-            await self._catalog.queue.put(
-                [NewTask(path, root.id, job_id, Priority.EVENT) for path, root in owned]
-            )
+            await self._catalog.queue.put([NewTask(path, root.id, job_id, Priority.EVENT) for path, root in owned])
             self._wake()
 
     async def _take_trees(self) -> None:
@@ -203,9 +201,7 @@ class Intake:
                     report = await self._scanner.scan(root, directory, job_id, wake=self._wake)
                     self.expect(report.young)
                     where = directory or root.path
-                    await self._catalog.jobs.log(
-                        job_id, "info", f"{where}: {report.offline or summary(report)}"
-                    )
+                    await self._catalog.jobs.log(job_id, "info", f"{where}: {report.offline or summary(report)}")
 
     # -- roots
 
@@ -235,9 +231,7 @@ class Intake:
     async def _scan(self, root: Root) -> None:
         job = await self._catalog.jobs.create(JobKind.SCAN, root.path, root.collection)
         self._progress.job_changed(job)
-        report = await scan_for_job(
-            self._catalog, self._scanner, self._progress, job, root, None, wake=self._wake
-        )
+        report = await scan_for_job(self._catalog, self._scanner, self._progress, job, root, None, wake=self._wake)
         self.expect(report.young)
         if report.offline is None:
             self._progress.job_changed(await self._catalog.jobs.close_job(job.id))

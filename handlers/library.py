@@ -60,10 +60,7 @@ class Library:
     async def start(self) -> None:
         """Make the catalog's watch roots those of the configuration. Before the intake runs."""
         await self._catalog.roots.sync_config(
-            [
-                RootSpec(os.path.normpath(w.path), w.collection, w.recursive, w.method, w.exclude)
-                for w in self._watch
-            ]
+            [RootSpec(os.path.normpath(w.path), w.collection, w.recursive, w.method, w.exclude) for w in self._watch]
         )
 
     async def close(self) -> None:
@@ -138,17 +135,11 @@ class Library:
             return wanted.wants_file(target)
         return next(Walk(target, wanted).chunks(1), None) is not None
 
-    async def _root_for(
-        self, target: str, is_directory: bool, collection: str | None, roots: RootMap
-    ) -> Root:
+    async def _root_for(self, target: str, is_directory: bool, collection: str | None, roots: RootMap) -> Root:
         owner = roots.owner(target)
         if owner is not None and collection in (None, owner.collection):
             return owner
-        if (
-            owner is not None
-            and owner.origin is RootOrigin.CONFIG
-            and (owner.path == target or not is_directory)
-        ):
+        if owner is not None and owner.origin is RootOrigin.CONFIG and (owner.path == target or not is_directory):
             raise ConflictError(
                 f"{target} belongs to the watch root {owner.path}, which feeds the collection {owner.collection!r}: "
                 f"change the root's collection in the configuration, or ingest a folder below it"

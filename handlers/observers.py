@@ -69,9 +69,7 @@ class Inotify(InotifyFD):
         self._on_overflow = on_overflow
         self._on_exhausted = on_exhausted
 
-    def add_callback(
-        self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId
-    ) -> WatchDescriptor:
+    def add_callback(self, path: bytes, mask: Mask, callback: WatchCallback, id_: CallbackId) -> WatchDescriptor:
         """Watch a folder. The emitter takes an OSError for a folder below the root as "not this one"."""
         folder = os.fsdecode(path)
         if not self._wants(folder):
@@ -129,9 +127,7 @@ def _listing(wants: Callable[[str, bool], bool]) -> Callable[[str], Iterator[os.
 class Relay(wd.FileSystemEventHandler):
     """Hands the wanted events of one root on, in this project's terms, on the observer's thread."""
 
-    def __init__(
-        self, wanted: PathFilter, owns: Callable[[str], bool], emit: Callable[[FileEvent], None]
-    ) -> None:
+    def __init__(self, wanted: PathFilter, owns: Callable[[str], bool], emit: Callable[[FileEvent], None]) -> None:
         self._wanted = wanted
         self._owns = owns
         self._emit = emit

@@ -25,7 +25,7 @@ from handlers.walk import Walk
 from store.catalog import Catalog
 from store.records import FileState, NewTask, Priority, Root, RootState
 
-CHUNK = 2000  # files that one visit to the walking thread brings
+CHUNK = 1000  # files of one visit to the walking thread, and rows of one query: each holds the loop some 20 ms
 
 log = structlog.get_logger()
 
@@ -90,7 +90,7 @@ class Scanner:
             follow_symlinks=self._settings.follow_symlinks,
         )
         missing: list[str] = []
-        rows = self._catalog.files.under(root.id, directory)
+        rows = self._catalog.files.under(root.id, directory, chunk=CHUNK)
         async for on_disk, known in aligned(_in_thread(walk.chunks(CHUNK)), rows):
             found = compare(
                 on_disk,
@@ -133,9 +133,7 @@ class Scanner:
 
     async def _conclude(self, root: Root, directory: str | None, report: ScanReport) -> None:
         if report.unreadable:
-            log.warning(
-                "unreadable", root=root.path, count=len(report.unreadable), first=report.unreadable[0]
-            )
+            log.warning("unreadable", root=root.path, count=len(report.unreadable), first=report.unreadable[0])
         if directory is None:
             await self._catalog.roots.scanned(root.id, datetime.now(UTC))
         self._counters.scans += 1

@@ -32,9 +32,7 @@ async def scan_for_job(
         return report
     await catalog.jobs.log(job.id, "info", f"{directory or root.path}: {summary(report)}")
     for path in report.unreadable[:LOGGED_PATHS]:
-        await catalog.jobs.log(
-            job.id, "warning", f"{path} cannot be read; what is known of it was left as it is"
-        )
+        await catalog.jobs.log(job.id, "warning", f"{path} cannot be read; what is known of it was left as it is")
     return report
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, field_validator
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -56,6 +56,9 @@ class HandlerSettings(BaseModel):
 
     settle: Duration = Field(2.0, description="Quiet time after a file's last event before it is taken.")
     patience: Duration = Field(60.0, description="A file that never comes to rest is taken after this all the same.")
-    rescan: Duration = Field(3600.0, description="How often every root is compared with the catalog; `0s` turns it off.")
+    rescan: Duration = Field(3600.0, description="How often every root is compared with the catalog; `0s`: never.")
+    max_file_size: ByteSize = Field(
+        ByteSize(2 * 1024**3), gt=0, description='Larger files are quarantined unread; a size like "500MB" or "2GiB".'
+    )
     follow_symlinks: bool = Field(False, description="Whether symbolic links below a root are followed.")
     max_attempts: int = Field(5, ge=1, le=100, description="Tries before a file with a passing fault is quarantined.")

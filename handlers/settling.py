@@ -24,9 +24,7 @@ class Looks:
 class Settling:
     """Remembers what restless files were like at earlier looks. `clock_ns` is the wall clock."""
 
-    def __init__(
-        self, settle: float, *, follow_symlinks: bool, clock_ns: Callable[[], int] = time.time_ns
-    ) -> None:
+    def __init__(self, settle: float, *, follow_symlinks: bool, clock_ns: Callable[[], int] = time.time_ns) -> None:
         self._settle = settle
         self._follow_symlinks = follow_symlinks
         self._clock_ns = clock_ns

@@ -48,9 +48,7 @@ class Watcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()  # a cancelled `sync` still runs in its thread when `stop` is called
         self._armed: dict[int, _Armed] = {}
-        self._filters: dict[
-            str, PathFilter
-        ] = {}  # by root path; replaced, never changed: other threads read it
+        self._filters: dict[str, PathFilter] = {}  # by root path; replaced, never changed: other threads read it
         self._exhausted: set[str] = set()  # paths of roots that inotify had no watch left for
         self._inotify: InotifyObserver | None = None
         self._polling: PollingObserver | None = None

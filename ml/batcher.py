@@ -114,9 +114,7 @@ class Batcher:
         Raises EncodeError for this photo alone, MlServiceDownError when stopped.
         """
         if views.shape != self._encoder.view_spec.shape or views.dtype != np.uint8:
-            raise EncodeError(
-                f"Views of {views.shape} {views.dtype} do not fit {self._encoder.view_spec.shape} uint8."
-            )
+            raise EncodeError(f"Views of {views.shape} {views.dtype} do not fit {self._encoder.view_spec.shape} uint8.")
         return cast(ImageEmbedding, await self._embed(Kind.IMAGE, views))
 
     async def embed_text(self, text: str) -> NDArray[np.float32]:
@@ -198,9 +196,7 @@ def _require_all(answers: Sequence[object], count: int) -> None:
         raise EncodeError(f"The model gave {len(answers)} answers to {count} inputs.")
 
 
-def encode_each(
-    payloads: Sequence[_P], encode: Callable[[Sequence[_P]], Sequence[_A]]
-) -> list[_A | EncodeError]:
+def encode_each(payloads: Sequence[_P], encode: Callable[[Sequence[_P]], Sequence[_A]]) -> list[_A | EncodeError]:
     """Encode all at once; if that fails, one by one, so that a bad item costs only itself.
 
     One result for each payload, in order: its answer, or the EncodeError of why there is none.

@@ -48,7 +48,10 @@ class Embedder(Protocol):
         """The vector space of all answers."""
 
     async def embed_image(self, views: NDArray[np.uint8]) -> ImageEmbedding:
-        """One photo's views (ViewSpec.shape). Raises EncodeError for this photo alone; MlServiceDownError when stopped."""
+        """One photo's views (ViewSpec.shape).
+
+        Raises EncodeError for this photo alone, MlServiceDownError when stopped.
+        """
 
     async def embed_text(self, text: str) -> NDArray[np.float32]:
         """One query's vector (dimensions,)."""

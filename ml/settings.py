@@ -37,8 +37,3 @@ class MlSettings(BaseModel):
     max_pixels: int = Field(
         512_000_000, gt=0, description="Images with more pixels by their header are refused before decoding."
     )
-    max_file_size: int = Field(
-        2 * 1024**3, gt=0, description="Files with more bytes are refused before they are read."
-    )
-    thumbnail_size: int = Field(400, ge=64, le=2048, description="Longer edge of a thumbnail, in pixels.")
-    thumbnail_quality: int = Field(82, ge=30, le=100, description="JPEG quality of thumbnails.")

@@ -80,9 +80,7 @@ class CollectionStore:
 async def ensure_collection(connection: AsyncConnection, name: str) -> int:
     """See CollectionStore.ensure; within the caller's transaction."""
     await connection.execute(
-        insert(_collection)
-        .values(name=name, description="", created_at=datetime.now(UTC))
-        .on_conflict_do_nothing()
+        insert(_collection).values(name=name, description="", created_at=datetime.now(UTC)).on_conflict_do_nothing()
     )
     return await collection_id_of(connection, name)
 
@@ -145,14 +143,10 @@ def _record(row: Row[tuple[object, ...]], roots: tuple[str, ...]) -> CollectionR
 
 async def _refuse_while_watched(connection: AsyncConnection, collection_id: int, name: str) -> None:
     path = await connection.scalar(
-        select(_root.c.path).where(
-            _root.c.collection_id == collection_id, _root.c.origin == RootOrigin.CONFIG
-        )
+        select(_root.c.path).where(_root.c.collection_id == collection_id, _root.c.origin == RootOrigin.CONFIG)
     )
     if path is not None:
-        raise ConflictError(
-            f'"{name}" is fed by the watch root {path}: take that out of the configuration first'
-        )
+        raise ConflictError(f'"{name}" is fed by the watch root {path}: take that out of the configuration first')
 
 
 async def _images_of(connection: AsyncConnection, collection_id: int) -> set[str]:
@@ -167,9 +161,7 @@ async def _delete_roots(connection: AsyncConnection, collection_id: int) -> None
     """With their file rows and what is queued for them; the jobs then count less."""
     roots = select(_root.c.id).where(_root.c.collection_id == collection_id)
     await connection.execute(delete(_file).where(_file.c.root_id.in_(roots)))
-    dropped = await connection.execute(
-        delete(_task).where(_task.c.root_id.in_(roots)).returning(_task.c.job_id)
-    )
+    dropped = await connection.execute(delete(_task).where(_task.c.root_id.in_(roots)).returning(_task.c.job_id))
     counts = Counter(row.job_id for row in dropped)
     await count_jobs(connection, {job_id: Tally(total=-number) for job_id, number in counts.items()})
     await connection.execute(delete(_root).where(_root.c.collection_id == collection_id))

@@ -41,9 +41,7 @@ _file, _image, _tag, _cache = schema.file, schema.image, schema.image_tag, schem
 _root, _task = schema.watch_root, schema.task
 
 
-async def commit_outcomes(
-    connection: AsyncConnection, outcomes: Sequence[Outcome], now: float
-) -> CommitReport:
+async def commit_outcomes(connection: AsyncConnection, outcomes: Sequence[Outcome], now: float) -> CommitReport:
     """See Catalog.commit; within the caller's transaction. `now` is seconds since 1970."""
     at = datetime.fromtimestamp(now, UTC)
     planned = plan(
@@ -227,9 +225,7 @@ async def _complete_tasks(
             attempts, due = outcome.task.attempts, now + outcome.delay
             freed.append({"row_id": row.id, "attempts": attempts, "not_before": due})
         elif row.generation != outcome.task.generation or row.id in again:
-            freed.append(
-                {"row_id": row.id, "attempts": 0, "not_before": 0.0}
-            )  # there is news: tries count anew
+            freed.append({"row_id": row.id, "attempts": 0, "not_before": 0.0})  # there is news: tries count anew
         else:
             finished.append(row.id)
             _count(tallies.setdefault(row.job_id, Tally()), outcome)

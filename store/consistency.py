@@ -25,14 +25,10 @@ class Disagreements:
     points_missing: frozenset[str]  # ids of images with a present file
     points_orphaned: frozenset[str]  # ids without an image, or with one whose files are all missing
     thumbnails_missing: frozenset[str]  # SHA-256 of images with a present file
-    thumbnails_orphaned: frozenset[
-        str
-    ]  # SHA-256 of no image; one whose files are missing keeps its thumbnail
+    thumbnails_orphaned: frozenset[str]  # SHA-256 of no image; one whose files are missing keeps its thumbnail
 
     def __bool__(self) -> bool:
-        return any(
-            (self.points_missing, self.points_orphaned, self.thumbnails_missing, self.thumbnails_orphaned)
-        )
+        return any((self.points_missing, self.points_orphaned, self.thumbnails_missing, self.thumbnails_orphaned))
 
 
 async def check(catalog: Catalog, index: VectorIndex, thumbnails: ThumbnailStore) -> Disagreements:
@@ -48,9 +44,7 @@ async def check(catalog: Catalog, index: VectorIndex, thumbnails: ThumbnailStore
     )
 
 
-async def repair(
-    catalog: Catalog, index: VectorIndex, thumbnails: ThumbnailStore, space_id: str
-) -> Disagreements:
+async def repair(catalog: Catalog, index: VectorIndex, thumbnails: ThumbnailStore, space_id: str) -> Disagreements:
     """Check, and put right what can be put right from the catalog; returns what was found.
 
     Missing points come back from the cached results, orphans are deleted. A missing thumbnail, or a point

@@ -25,9 +25,7 @@ _cache, _space = schema.ml_cache, schema.vector_space
 # Facts that are columns of `image` of the same name.
 FACT_COLUMNS = tuple(field.name for field in fields(ImageFacts) if field.name != "tags")
 
-_present = (
-    select(_file.c.id).where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT).exists()
-)
+_present = select(_file.c.id).where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,7 @@ class ImageStore:
         async with self._database.read() as connection:
             return await _records(connection, ids, present_only=present_only)
 
-    async def page(
-        self, limit: int, cursor: str | None = None, collection: str | None = None
-    ) -> Page[ImageRecord]:
+    async def page(self, limit: int, cursor: str | None = None, collection: str | None = None) -> Page[ImageRecord]:
         """Images with a present file, the newest first: by when they were taken, or else indexed.
 
         Raises InvalidCursorError, and NotFoundError for a collection that does not exist.

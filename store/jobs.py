@@ -39,9 +39,7 @@ class JobStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(
-        self, kind: JobKind, path: str | None = None, collection: str | None = None
-    ) -> JobRecord:
+    async def create(self, kind: JobKind, path: str | None = None, collection: str | None = None) -> JobRecord:
         """A new job, open: its total may still grow."""
         job_id = str(uuid.uuid4())
         async with self._database.write() as connection:
@@ -116,9 +114,7 @@ class JobStore:
             rows = (await connection.execute(query)).all()
         more = len(rows) > limit
         rows = rows[:limit]
-        return Page(
-            [_record(row) for row in rows], encode_cursor("jobs", [rows[-1].number]) if more else None
-        )
+        return Page([_record(row) for row in rows], encode_cursor("jobs", [rows[-1].number]) if more else None)
 
     async def running(self) -> list[JobRecord]:
         """Jobs that are not finished, the oldest first."""

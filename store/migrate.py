@@ -48,8 +48,7 @@ def _upgrade(connection: Connection, path: Path) -> None:
         found = MigrationContext.configure(connection).get_current_revision()
     if found is not None and found not in known:
         raise SchemaTooNewError(
-            f"{path} was written by a newer photond (schema {found}):"
-            " install that version, or restore a backup"
+            f"{path} was written by a newer photond (schema {found}): install that version, or restore a backup"
         )
     command.upgrade(config, "head")
 

@@ -36,11 +36,7 @@ class MlCache:
         self, space_id: str, chunk: int = 1000
     ) -> AsyncIterator[list[tuple[str, tuple[int, ...], NDArray[np.float32]]]]:
         """Image id, ids of its collections (ascending) and vector of all images with a present file."""
-        present = (
-            select(_file.c.id)
-            .where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT)
-            .exists()
-        )
+        present = select(_file.c.id).where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT).exists()
         query = (
             select(_image.c.id, _cache.c.vector)
             .join(_cache, (_cache.c.sha256 == _image.c.sha256) & (_cache.c.space_id == space_id))

@@ -70,9 +70,7 @@ def plan(
 class _Planner:
     """Plays outcomes on a copy of the rows, and then compares."""
 
-    def __init__(
-        self, rows: Iterable[FileRecord], roots: Mapping[int, int], images: set[str], now: datetime
-    ) -> None:
+    def __init__(self, rows: Iterable[FileRecord], roots: Mapping[int, int], images: set[str], now: datetime) -> None:
         self._before = {row.id: row for row in rows}
         self._at = {row.path: row for row in self._before.values()}
         self._roots = roots
@@ -167,9 +165,7 @@ class _Planner:
         failure = Failure(task.path, outcome.code, outcome.message, tried + task.attempts, self._now)
         self._put(task, outcome.stat, FileState.FAILED, None, failure)
 
-    def _put(
-        self, task: Task, stat: FileStat, state: FileState, image_id: str | None, failure: Failure | None
-    ) -> None:
+    def _put(self, task: Task, stat: FileStat, state: FileState, image_id: str | None, failure: Failure | None) -> None:
         before = self._at.get(task.path)
         self._at[task.path] = FileRecord(
             id=before.id if before else NEW,

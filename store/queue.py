@@ -79,10 +79,7 @@ class TaskQueue:
             .limit(limit)
         )
         lease = (
-            update(_task)
-            .where(_task.c.id.in_(due))
-            .values(leased=True, attempts=_task.c.attempts + 1)
-            .returning(_task)
+            update(_task).where(_task.c.id.in_(due)).values(leased=True, attempts=_task.c.attempts + 1).returning(_task)
         )
         async with self._database.write() as connection:
             rows = (await connection.execute(lease)).all()
@@ -120,9 +117,7 @@ def _once(tasks: Iterable[NewTask]) -> Iterable[NewTask]:
     merged: dict[str, NewTask] = {}
     for task in tasks:
         first = merged.setdefault(task.path, task)
-        merged[task.path] = replace(
-            first, priority=min(first.priority, task.priority), force=first.force or task.force
-        )
+        merged[task.path] = replace(first, priority=min(first.priority, task.priority), force=first.force or task.force)
     return merged.values()
 
 

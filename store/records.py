@@ -190,7 +190,7 @@ class CollectionRecord:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """"Make the index agree with the disk at this path." What there is to do is found out when it is done."""
+    """ "Make the index agree with the disk at this path." What there is to do is found out when it is done."""
 
     path: str
     root_id: int

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class StoreSettings(BaseModel):
-    """Where vectors are kept. The catalog and the thumbnails always lie in `daemon.state_dir`."""
+    """Where vectors are kept, and how thumbnails are. Catalog and thumbnails lie in `daemon.state_dir`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -17,6 +17,9 @@ class StoreSettings(BaseModel):
         description="`embedded` (Qdrant's engine in a process of its own), or the URL of a Qdrant server.",
     )
     qdrant_api_key: SecretStr | None = Field(None, description="API key of the Qdrant server.")
+
+    thumbnail_size: int = Field(400, ge=64, le=2048, description="Longer edge of a thumbnail, in pixels.")
+    thumbnail_quality: int = Field(82, ge=30, le=100, description="JPEG quality of thumbnails.")
 
     @field_validator("qdrant")
     @classmethod

@@ -37,9 +37,7 @@ class SpaceStore:
         async with self._database.write() as connection:
             known = await connection.scalar(select(_space.c.dimensions).where(_space.c.id == space_id))
             if known not in {None, dimensions}:
-                raise ConflictError(
-                    f"vector space {space_id} has {known} dimensions, and {model} gives {dimensions}"
-                )
+                raise ConflictError(f"vector space {space_id} has {known} dimensions, and {model} gives {dimensions}")
             await connection.execute(update(_space).where(_space.c.active).values(active=False))
             row = {
                 "id": space_id,

@@ -37,9 +37,7 @@ class StalePoints:
         seen = [{"id": i, "seen": mark} for i in ids if (mark := self._taken.pop(i, None)) is not None]
         if not seen:
             return
-        statement = delete(_stale).where(
-            _stale.c.image_id == bindparam("id"), _stale.c.mark == bindparam("seen")
-        )
+        statement = delete(_stale).where(_stale.c.image_id == bindparam("id"), _stale.c.mark == bindparam("seen"))
         async with self._database.write() as connection:
             await connection.execute(statement, seen)
 

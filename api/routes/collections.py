@@ -44,9 +44,7 @@ class Confirmation(Parameters):
 @routes.get("/collections")
 async def list_collections(services: Services) -> CollectionPage:
     """All collections."""
-    return CollectionPage(
-        items=[Collection.of(record) for record in await services.catalog.collections.all()]
-    )
+    return CollectionPage(items=[Collection.of(record) for record in await services.catalog.collections.all()])
 
 
 @routes.post("/collections", status=201, errors=[ErrorCode.CONFLICT, ErrorCode.DISK_SPACE])

@@ -48,8 +48,6 @@ async def healthz(services: Services) -> Alive:
 async def readyz(services: Services) -> Readiness | web.Response:
     """Whether every needed part works: 503, with the same body, while one does not."""
     states = await services.health.check()
-    parts = {
-        name: Part(ok=state.ok, detail=state.detail, needed=state.needed) for name, state in states.items()
-    }
+    parts = {name: Part(ok=state.ok, detail=state.detail, needed=state.needed) for name, state in states.items()}
     answer = Readiness(ready=ready(states), parts=parts)
     return answer if answer.ready else json_response(answer, 503)

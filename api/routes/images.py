@@ -58,9 +58,7 @@ async def image_thumbnail(request: web.Request, services: Services, path: ImageP
         return web.Response(status=304, headers=headers)
     body = await asyncio.to_thread(services.thumbnails.read, image.facts.sha256)
     if body is None:
-        raise ApiError(
-            ErrorCode.NOT_FOUND, f"the thumbnail of {path.id} is not there; ingest its folder with force"
-        )
+        raise ApiError(ErrorCode.NOT_FOUND, f"the thumbnail of {path.id} is not there; ingest its folder with force")
     return web.Response(body=body, content_type="image/jpeg", headers=headers)
 
 

@@ -20,9 +20,9 @@ routes = Routes("search")
 class TextQuery(Body):
     """What to look for."""
 
-    query: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), UNICODE
-    ] = Field(description="What is in the photo, in plain words.")
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), UNICODE] = Field(
+        description="What is in the photo, in plain words."
+    )
     collection: Name | None = Field(default=None, description="Only images of this collection.")
     limit: Limit = 50
     cursor: Cursor = None

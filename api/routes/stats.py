@@ -34,9 +34,7 @@ class Stats(BaseModel):
     bytes: int
     collections: int
     queue: Queue
-    counters: dict[str, int] = Field(
-        description="Since the daemon started; they prove that nothing is done twice."
-    )
+    counters: dict[str, int] = Field(description="Since the daemon started; they prove that nothing is done twice.")
     model: str
     version: str
 

@@ -15,9 +15,7 @@ class WatchRoot(BaseModel):
     id: int
     path: str
     collection: str
-    origin: RootOrigin = Field(
-        description="`config`: watched, read-only here; `ingest`: indexed once, on request."
-    )
+    origin: RootOrigin = Field(description="`config`: watched, read-only here; `ingest`: indexed once, on request.")
     recursive: bool
     method: str
     exclude: list[str]

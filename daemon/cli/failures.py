@@ -43,10 +43,7 @@ async def _list(config: Config, limit: int | None, as_json: bool) -> None:
         return
     print_table(
         ("code", "tries", "last", "path", "reason"),
-        [
-            (item["code"], item["attempts"], local_time(item["at"]), item["path"], item["message"])
-            for item in found
-        ],
+        [(item["code"], item["attempts"], local_time(item["at"]), item["path"], item["message"]) for item in found],
     )
 
 

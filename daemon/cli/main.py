@@ -74,9 +74,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> ExitCode:
     """Run one command line. Every foreseen error is told on stderr with its code and what to try."""
     try:
-        return ExitCode(
-            app(arguments or ["--help"], prog_name="photond", standalone_mode=False) or ExitCode.OK
-        )
+        return ExitCode(app(arguments or ["--help"], prog_name="photond", standalone_mode=False) or ExitCode.OK)
     except typer.TyperException as error:
         print_error(_UsageError(error.format_message()), "USAGE")
         return ExitCode.USAGE

@@ -81,8 +81,5 @@ def _show(answer: Json) -> None:
         note("no photo is indexed yet")
     print_table(
         ("relevance", "taken", "caption", "path"),
-        [
-            (f"{item['relevance']:.2f}", item["taken_at"], item["caption"], item["path"])
-            for item in answer["items"]
-        ],
+        [(f"{item['relevance']:.2f}", item["taken_at"], item["caption"], item["path"]) for item in answer["items"]],
     )

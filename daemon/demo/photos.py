@@ -114,9 +114,7 @@ def write_dng(target: Path, rgb: NDArray[np.uint8]) -> None:
 def _mosaic(rgb: NDArray[np.uint8]) -> NDArray[np.uint16]:
     import numpy as np
 
-    linear = ((rgb / 255.0) ** 2.2 * _WHITE).astype(
-        np.uint16
-    )  # 2.2 is near enough to sRGB's curve for a demo
+    linear = ((rgb / 255.0) ** 2.2 * _WHITE).astype(np.uint16)  # 2.2 is near enough to sRGB's curve for a demo
     raw = np.empty(rgb.shape[:2], np.uint16)
     raw[0::2, 0::2] = linear[0::2, 0::2, 0]
     raw[0::2, 1::2] = linear[0::2, 1::2, 1]

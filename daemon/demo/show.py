@@ -42,9 +42,7 @@ async def run_demo(console: Console, *, stay: bool) -> int:
         started = time.monotonic()
         try:
             await daemon.start()
-            console.print(
-                f"ready after {time.monotonic() - started:.1f} s at {daemon.url}, watching {daemon.photos}\n"
-            )
+            console.print(f"ready after {time.monotonic() - started:.1f} s at {daemon.url}, watching {daemon.photos}\n")
             async with aiohttp.ClientSession(daemon.url) as session:
                 await _drop_all(console, session, daemon.photos)
                 wrong = await _ask_all(console, session)
@@ -62,15 +60,11 @@ async def run_demo(console: Console, *, stay: bool) -> int:
 async def _drop_all(console: Console, session: aiohttp.ClientSession, folder: Path) -> None:
     for photo in demo_photos():
         seconds, image = await _drop(session, photo, folder)
-        console.print(
-            f"  {photo.name:<22} searchable after {seconds:4.1f} s   [dim]{image['caption'] or ''}[/]"
-        )
+        console.print(f"  {photo.name:<22} searchable after {seconds:4.1f} s   [dim]{image['caption'] or ''}[/]")
     console.print()
 
 
-async def _drop(
-    session: aiohttp.ClientSession, photo: DemoPhoto, folder: Path
-) -> tuple[float, dict[str, Any]]:
+async def _drop(session: aiohttp.ClientSession, photo: DemoPhoto, folder: Path) -> tuple[float, dict[str, Any]]:
     target = folder / photo.name
     await asyncio.to_thread(photo.write, target)
     dropped = time.monotonic()

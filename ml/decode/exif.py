@@ -70,9 +70,7 @@ def merge(exif: Exif, other: Exif) -> Exif:
 
 def _parse(block: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = exifread.process_file(
-            io.BytesIO(block), details=False, extract_thumbnail=False
-        )
+        found: dict[str, Any] = exifread.process_file(io.BytesIO(block), details=False, extract_thumbnail=False)
     except Exception as error:  # noqa: BLE001  damaged metadata must not cost the photo; exifread asserts, too
         logging.getLogger(__name__).debug("EXIF not readable: %r", error)
         return {}

@@ -32,7 +32,8 @@ def check_png_header(data: bytes, max_pixels: int) -> None:
     Pillow tells a PNG's size only after it has found sound chunks up to the pixels.
     """
     if data[12:16] == b"IHDR" and len(data) >= 24:
-        check_pixels(*struct.unpack(">II", data[16:24]), max_pixels)
+        width, height = struct.unpack(">II", data[16:24])
+        check_pixels(width, height, max_pixels)
 
 
 @dataclass(frozen=True, slots=True)

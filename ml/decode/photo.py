@@ -29,9 +29,7 @@ def decode_photo(data: bytes, path: str, options: DecodeOptions) -> DecodedPhoto
     except MemoryError as error:
         raise DecodeError("not enough memory to decode this file") from error
     except Exception as error:
-        raise DecodeError(
-            f"damaged, or not what it claims to be: {str(error) or type(error).__name__}"
-        ) from error
+        raise DecodeError(f"damaged, or not what it claims to be: {str(error) or type(error).__name__}") from error
 
 
 def _decode(data: bytes, path: str, options: DecodeOptions) -> DecodedPhoto:

@@ -11,9 +11,8 @@ from typing import Literal
 
 from ml.decode import wire
 from ml.decode.process import WorkerProcess
-from ml.decode.types import DecodedPhoto, ReadResult, ViewSpec
+from ml.decode.types import DecodedPhoto, ReadResult
 from ml.errors import MlServiceDownError
-from ml.settings import MlSettings
 
 MAX_AUTO_WORKERS = 8
 """Beyond this, disks and the model are the limit, and every process costs 50 MB and the photo in it."""
@@ -38,16 +37,9 @@ class DecodePool:
     logged and tried again when a caller next needs it: that caller gets the reason as MlServiceDownError.
     """
 
-    def __init__(self, workers: int, view_spec: ViewSpec, settings: MlSettings) -> None:
+    def __init__(self, workers: int, options: wire.DecodeOptions) -> None:
         self._size = workers
-        self._options = wire.DecodeOptions(
-            view_spec=view_spec,
-            thumbnail_size=settings.thumbnail_size,
-            thumbnail_quality=settings.thumbnail_quality,
-            max_pixels=settings.max_pixels,
-            max_file_size=settings.max_file_size,
-            timeout=settings.decode_timeout,
-        )
+        self._options = options
         self._workers: set[WorkerProcess] = set()
         self._free: asyncio.Queue[WorkerProcess | None] = asyncio.Queue()  # None: a place without a process
         self._replacements: set[asyncio.Task[None]] = set()

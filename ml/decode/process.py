@@ -123,9 +123,7 @@ class WorkerProcess:
             async with asyncio.timeout(_START_SECONDS):
                 await self._exchange(options)
         except TimeoutError:
-            raise MlServiceDownError(
-                f"the decode worker was not ready after {_START_SECONDS:g} seconds"
-            ) from None
+            raise MlServiceDownError(f"the decode worker was not ready after {_START_SECONDS:g} seconds") from None
         except (asyncio.IncompleteReadError, ConnectionError):
             await self._gone()
             await asyncio.wait([self._listener], timeout=_END_SECONDS)

@@ -43,7 +43,7 @@ def _read(descriptor: int, max_size: int) -> tuple[bytes, ReadResult]:
     if before.st_size == 0:
         raise EmptyFileError("the file has no bytes")
     if before.st_size > max_size:
-        raise TooLargeError(f"{before.st_size:,} bytes; ml.max_file_size allows {max_size:,}")
+        raise TooLargeError(f"{before.st_size:,} bytes; handlers.max_file_size allows {max_size:,}")
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         data = file.read(before.st_size + 1)  # one more, to see it grow
     after = os.fstat(descriptor)

@@ -22,9 +22,7 @@ _GRACE = 10.0  # seconds for the pool to act on its own timeout first
 
 def main() -> None:
     """Serve requests until standard input ends."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # a Ctrl-C is for the daemon, which ends its workers in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the daemon, which ends its workers in order
     channel = _take_channel()
     logging.getLogger("exifread").disabled = True  # it reports every oddity of every file
     from ml.decode import wire

@@ -39,9 +39,7 @@ class FakeEncoder:
 
     device = "cpu"
     view_spec = ViewSpec(size=32, crops=("center",), resample="bilinear")
-    identity = SpaceIdentity(
-        "fake", hashlib.sha256(b"fake 1").hexdigest(), "32 center bilinear", "float32", DIMENSIONS
-    )
+    identity = SpaceIdentity("fake", hashlib.sha256(b"fake 1").hexdigest(), "32 center bilinear", "float32", DIMENSIONS)
 
     def __init__(self, max_batch: int = 8) -> None:
         self.max_batch = max_batch

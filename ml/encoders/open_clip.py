@@ -115,9 +115,7 @@ class OpenClipEncoder:
 def _local(architecture: str, path: Path) -> Path:
     """The checkpoint, with the architecture that lies beside it made known to open_clip."""
     if not path.is_file():
-        raise ModelUnavailableError(
-            f"There is no checkpoint at {path}. Correct the path after the @ in ml.model."
-        )
+        raise ModelUnavailableError(f"There is no checkpoint at {path}. Correct the path after the @ in ml.model.")
     config = path.with_name(f"{architecture}.json")
     if config.is_file():
         _require_configuration(config)
@@ -162,8 +160,6 @@ def _view_spec(name: str, preprocess: dict[str, Any]) -> ViewSpec:
     size, mode = preprocess["size"], preprocess["resize_mode"]
     edges = {size} if isinstance(size, int) else set(size)
     if len(edges) != 1 or mode not in _CROPS:
-        raise ModelUnavailableError(
-            f"{name} wants inputs of {size} pixels made by {mode}; only squares are made here."
-        )
+        raise ModelUnavailableError(f"{name} wants inputs of {size} pixels made by {mode}; only squares are made here.")
     resample = "bilinear" if preprocess["interpolation"] == "bilinear" else "bicubic"
     return ViewSpec(size=edges.pop(), crops=(_CROPS[mode],), resample=resample)

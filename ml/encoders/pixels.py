@@ -9,9 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 
-def to_input(
-    views: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: str
-) -> torch.Tensor:
+def to_input(views: NDArray[np.uint8], mean: Sequence[float], std: Sequence[float], device: str) -> torch.Tensor:
     """(n, height, width, 3) RGB bytes to (n, 3, height, width) floats, `(pixel / 255 - mean) / std`.
 
     Bytes cross to the device and are normalised there. The result keeps the pixels' interleaved memory order

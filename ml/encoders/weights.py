@@ -23,13 +23,10 @@ def read_verified(path: Path, sha256: str, package: str) -> bytes:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ModelUnavailableError(
-            f"{path} cannot be read ({error.strerror}). Reinstall {package}."
-        ) from error
+        raise ModelUnavailableError(f"{path} cannot be read ({error.strerror}). Reinstall {package}.") from error
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ModelUnavailableError(
-            f"{path} is not the expected file (SHA-256 {found[:12]}…, expected {sha256[:12]}…). "
-            f"Reinstall {package}."
+            f"{path} is not the expected file (SHA-256 {found[:12]}…, expected {sha256[:12]}…). Reinstall {package}."
         )
     return content

@@ -24,9 +24,7 @@ from store.vectors.errors import VectorsDamagedError, VectorsMismatchError
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-REPLY_DEADLINE = (
-    120.0  # seconds for one request; the slowest seen (a flush, a scan of a million) take well under one
-)
+REPLY_DEADLINE = 120.0  # seconds for one request; the slowest seen (a flush, a scan of a million) take well under one
 START_DEADLINE = 300.0  # seconds to open a shard: a long write-ahead log is replayed here
 CLOSE_DEADLINE = 10.0  # seconds for the last request and the last flush
 SPACE_RESERVE = 128 * 1024**2  # bytes that must be free before a write: see `require_space`
@@ -127,9 +125,7 @@ class EdgeProcess:
             raise VectorStoreError("the vector index is not open")
         process = self._process or await self._start()
         await self._guarded(_send(process, (operation, arguments)), process, REPLY_DEADLINE, repr(operation))
-        return self._value_of(
-            await self._guarded(_receive(process), process, REPLY_DEADLINE, repr(operation))
-        )
+        return self._value_of(await self._guarded(_receive(process), process, REPLY_DEADLINE, repr(operation)))
 
     async def _start(self) -> Process:
         if wait := self._backoff.remaining(asyncio.get_running_loop().time()):
@@ -153,9 +149,7 @@ class EdgeProcess:
         self._value_of(answer)
         return process
 
-    async def _guarded(
-        self, step: Coroutine[Any, Any, _T], process: Process, deadline: float, doing: str
-    ) -> _T:
+    async def _guarded(self, step: Coroutine[Any, Any, _T], process: Process, deadline: float, doing: str) -> _T:
         """One step of a conversation. However it fails, the child is gone afterwards: no pipe is left half read."""
         try:
             async with asyncio.timeout(deadline):

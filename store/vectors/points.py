@@ -51,9 +51,7 @@ def _check_id(point_id: str) -> None:
 
 def _in_shape(vector: NDArray[np.float32], dimensions: int, name: str) -> NDArray[np.float32]:
     if vector.shape != (dimensions,):
-        raise PointRejectedError(
-            f"point {name}: a vector of shape {vector.shape} where ({dimensions},) is wanted"
-        )
+        raise PointRejectedError(f"point {name}: a vector of shape {vector.shape} where ({dimensions},) is wanted")
     with np.errstate(over="ignore"):  # what does not fit float32 becomes infinite, and is refused as such
         return vector.astype(np.float32)
 

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT = 30  # seconds a request may take
-BATCH = (
-    256  # points a request: 5 MB of JSON at 1,000 dimensions, of the 32 MB that a server accepts by default
-)
+BATCH = 256  # points a request: 5 MB of JSON at 1,000 dimensions, of the 32 MB that a server accepts by default
 PAGE = 5000  # ids a request when all are listed
 
 

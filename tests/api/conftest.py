@@ -167,9 +167,7 @@ async def shelf(tmp_path: Path, empty_state: Path) -> AsyncIterator[Shelf]:
         await embedder.start()
         stack.push_async_callback(embedder.close)
         identity = encoder.identity
-        await catalog.spaces.activate(
-            identity.id, identity.model, identity.dimensions, json.dumps(asdict(identity))
-        )
+        await catalog.spaces.activate(identity.id, identity.model, identity.dimensions, json.dumps(asdict(identity)))
         photos = tmp_path / "photos"
         photos.mkdir()
         yield Shelf(catalog, index, embedder, ThumbnailStore(tmp_path / "thumbnails"), Progress(), photos)

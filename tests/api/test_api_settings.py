@@ -20,9 +20,7 @@ def test_an_origin_is_scheme_host_and_port(origin: str) -> None:
     assert ApiSettings(cors_origins=(origin,)).cors_origins == (origin,)
 
 
-@pytest.mark.parametrize(
-    "origin", ["*", "photos.example", "https://photos.example/", "ftp://a", "https://", "null"]
-)
+@pytest.mark.parametrize("origin", ["*", "photos.example", "https://photos.example/", "ftp://a", "https://", "null"])
 def test_anything_else_is_no_origin(origin: str) -> None:
     with pytest.raises(ValidationError, match="an origin is scheme, host and port alone"):
         ApiSettings(cors_origins=(origin,))

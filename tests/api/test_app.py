@@ -33,15 +33,11 @@ async def test_every_answer_is_guarded_by_headers(client: TestClient[Any, Any], 
 @pytest.mark.parametrize(
     "url", ["/nothing", f"{BASE}/", f"{BASE}/images/a/b", "/web/nothing.js", "/web/", "/web/..%2fapp.py"]
 )
-async def test_an_unknown_address_has_the_error_shape(
-    client: TestClient[Any, Any], refused: Any, url: str
-) -> None:
+async def test_an_unknown_address_has_the_error_shape(client: TestClient[Any, Any], refused: Any, url: str) -> None:
     await refused(await client.get(url), "NOT_FOUND")
 
 
-@pytest.mark.parametrize(
-    ("method", "url"), [("POST", "/"), ("PUT", f"{BASE}/images"), ("GET", f"{BASE}/search/text")]
-)
+@pytest.mark.parametrize(("method", "url"), [("POST", "/"), ("PUT", f"{BASE}/images"), ("GET", f"{BASE}/search/text")])
 async def test_a_wrong_method_has_the_error_shape(
     client: TestClient[Any, Any], refused: Any, method: str, url: str
 ) -> None:
@@ -126,9 +122,7 @@ async def test_the_page_and_all_it_loads_is_served(client: TestClient[Any, Any])
 def test_the_page_names_no_other_host_and_makes_no_markup_from_data(path: Path) -> None:
     text = path.read_text().replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|//[a-z]+\.|@import", text)
-    assert not re.search(
-        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\bon\w+=|style=", text
-    )
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|\bon\w+=|style=", text)
 
 
 @pytest.mark.parametrize("path", sorted(WEB.glob("*.js")), ids=lambda path: path.name)

@@ -54,9 +54,7 @@ async def test_deleting_asks_for_the_name_and_touches_no_file(
 ) -> None:
     image_id = await shelf.add("a.jpg", "red", collection="cats")
     for query in ("", "?confirm=", "?confirm=dogs", "?confirm=cats&x=1"):
-        await refused(
-            await client.delete(f"{BASE}/cats{query}"), "INVALID_REQUEST", f"DELETE {BASE}/{{name}}"
-        )
+        await refused(await client.delete(f"{BASE}/cats{query}"), "INVALID_REQUEST", f"DELETE {BASE}/{{name}}")
     response = await client.delete(f"{BASE}/cats?confirm=cats")
     assert (response.status, await response.read()) == (204, b"")
     await refused(await client.get(f"/api/v1/images/{image_id}"), "NOT_FOUND")
@@ -65,9 +63,7 @@ async def test_deleting_asks_for_the_name_and_touches_no_file(
 
 async def test_a_watched_collection_stays(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
     await shelf.catalog.roots.sync_config([RootSpec(str(shelf.photos), "default")])
-    error = await refused(
-        await client.delete(f"{BASE}/default?confirm=default"), "CONFLICT", f"DELETE {BASE}/{{name}}"
-    )
+    error = await refused(await client.delete(f"{BASE}/default?confirm=default"), "CONFLICT", f"DELETE {BASE}/{{name}}")
     assert str(shelf.photos) in error["message"]
 
 

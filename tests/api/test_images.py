@@ -37,9 +37,7 @@ async def test_an_image_in_a_list_has_the_contracts_keys(client: TestClient[Any,
     }
 
 
-async def test_pages_follow_each_other_without_gap_or_repetition(
-    client: TestClient[Any, Any], shelf: Any
-) -> None:
+async def test_pages_follow_each_other_without_gap_or_repetition(client: TestClient[Any, Any], shelf: Any) -> None:
     added = [await shelf.add(f"{n}.jpg", "red", taken_at=f"2021-01-0{n}T00:00:00+00:00") for n in range(1, 6)]
     seen: list[str] = []
     params = {"limit": "2"}
@@ -68,9 +66,7 @@ async def test_a_made_up_cursor_is_refused(client: TestClient[Any, Any], refused
         await refused(response, "INVALID_REQUEST", "GET /api/v1/images")
 
 
-async def test_a_cursor_of_another_list_is_refused(
-    client: TestClient[Any, Any], shelf: Any, refused: Any
-) -> None:
+async def test_a_cursor_of_another_list_is_refused(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
     for name in ("a.jpg", "b.jpg"):
         await shelf.add(name, "red")
     cursor = (await (await client.get(f"{BASE}/images?limit=1")).json())["next_cursor"]
@@ -125,9 +121,7 @@ async def test_a_thumbnail_is_cacheable_for_ever(client: TestClient[Any, Any], s
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"other", {}', "*"])
-async def test_a_known_etag_is_answered_without_a_body(
-    client: TestClient[Any, Any], shelf: Any, form: str
-) -> None:
+async def test_a_known_etag_is_answered_without_a_body(client: TestClient[Any, Any], shelf: Any, form: str) -> None:
     url = f"{BASE}/images/{await shelf.add('a.jpg', 'red')}/thumbnail"
     etag = (await client.get(url)).headers["ETag"]
     response = await client.get(url, headers={"If-None-Match": form.format(etag)})
@@ -211,9 +205,7 @@ async def test_if_range_of_an_older_time_gets_the_whole(client: TestClient[Any, 
     assert (response.status, await response.read()) == (200, path.read_bytes())
 
 
-@pytest.mark.parametrize(
-    "fate", ["gone", "changed", "replaced", "linked away", "a pipe", "unreadable parent"]
-)
+@pytest.mark.parametrize("fate", ["gone", "changed", "replaced", "linked away", "a pipe", "unreadable parent"])
 async def test_what_is_no_longer_the_indexed_file_is_not_served(
     client: TestClient[Any, Any], shelf: Any, refused: Any, fate: str, tmp_path: Path
 ) -> None:
@@ -246,9 +238,7 @@ async def test_a_compressed_file_beside_the_photo_is_not_served_for_it(
     assert await response.read() == path.read_bytes()
 
 
-async def test_the_second_file_serves_when_the_first_is_gone(
-    client: TestClient[Any, Any], shelf: Any
-) -> None:
+async def test_the_second_file_serves_when_the_first_is_gone(client: TestClient[Any, Any], shelf: Any) -> None:
     image_id, path, url = await original(shelf)
     content = path.read_bytes()
     copy = path.with_name("copy.jpg")

@@ -27,9 +27,7 @@ async def settled(client: TestClient[Any, Any], job_id: str, total: int) -> dict
             await asyncio.sleep(0.01)
 
 
-async def test_a_folder_is_taken_and_its_job_can_be_followed(
-    client: TestClient[Any, Any], shelf: Any
-) -> None:
+async def test_a_folder_is_taken_and_its_job_can_be_followed(client: TestClient[Any, Any], shelf: Any) -> None:
     root = await shelf.root()
     for name in ("a.jpg", "b.jpg", "c.txt"):
         (shelf.photos / "default" / name).write_bytes(b"x")
@@ -65,9 +63,7 @@ async def test_a_path_must_be_absolute(client: TestClient[Any, Any], refused: An
         assert error["details"]["faults"][0]["place"] == "body.path"
 
 
-async def test_a_path_that_is_no_text_can_be_named(
-    client: TestClient[Any, Any], shelf: Any, refused: Any
-) -> None:
+async def test_a_path_that_is_no_text_can_be_named(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
     path = f"{shelf.photos}/\udcff"
     error = await refused(await client.post(BASE, json={"path": path}), "DIR_NOT_FOUND")
     assert "\udcff" in error["message"]
@@ -92,9 +88,7 @@ async def test_an_unknown_job_is_not_found(client: TestClient[Any, Any], refused
 async def test_jobs_come_in_pages(client: TestClient[Any, Any], shelf: Any) -> None:
     made = [(await shelf.job()).id for _ in range(3)]
     first = await (await client.get(f"{BASE}/jobs?limit=2")).json()
-    rest = await (
-        await client.get(f"{BASE}/jobs", params={"limit": 2, "cursor": first["next_cursor"]})
-    ).json()
+    rest = await (await client.get(f"{BASE}/jobs", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert [job["job_id"] for job in first["items"] + rest["items"]] == made[::-1]
     assert rest["next_cursor"] is None
 

@@ -33,9 +33,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method.upper(), path, operation
 
 
-def test_every_route_is_documented_and_the_other_way_round(
-    services: Services, document: dict[str, Any]
-) -> None:
+def test_every_route_is_documented_and_the_other_way_round(services: Services, document: dict[str, Any]) -> None:
     app = create_app(services, ApiSettings())
     served: set[tuple[str, str]] = set()
     for route in app.router.routes():

@@ -158,12 +158,8 @@ async def test_a_malformed_body_is_an_invalid_request(client: Client, raw: bytes
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
-async def test_a_body_that_a_foreign_page_could_send_is_unsupported(
-    client: Client, content_type: str
-) -> None:
-    response = await client.post(
-        "/api/v1/things", data=b'{"name": "a"}', headers={"Content-Type": content_type}
-    )
+async def test_a_body_that_a_foreign_page_could_send_is_unsupported(client: Client, content_type: str) -> None:
+    response = await client.post("/api/v1/things", data=b'{"name": "a"}', headers={"Content-Type": content_type})
     assert (await error_of(response, 415))["code"] == "UNSUPPORTED_MEDIA"
 
 

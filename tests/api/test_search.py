@@ -112,9 +112,7 @@ def test_relevance_is_the_cosine_cut_to_its_positive_half(score: float, expected
 # -- over HTTP
 
 
-async def test_an_answer_has_the_contracts_keys(
-    client: TestClient[Any, Any], shelf: Any, engine: EdgeIndex
-) -> None:
+async def test_an_answer_has_the_contracts_keys(client: TestClient[Any, Any], shelf: Any, engine: EdgeIndex) -> None:
     image_id = await shelf.add("a.jpg", "red")
     response = await client.post(ROUTE, json={"query": " red ", "limit": 5})
     answer = await response.json()

@@ -63,13 +63,9 @@ class StubDaemon:
 def _assert_allowed(request: web.Request) -> None:
     """What the API would refuse must not pass here: unknown parameters of the routes that exist."""
     for route in ROUTES:
-        if route.method == request.method and re.fullmatch(
-            re.sub(r"{\w+}", "[^/]+", route.path), request.path
-        ):
+        if route.method == request.method and re.fullmatch(re.sub(r"{\w+}", "[^/]+", route.path), request.path):
             known = route.query_model.model_fields if route.query_model else {}
-            assert set(request.query) <= set(known), (
-                f"{route.path} knows no {set(request.query) - set(known)}"
-            )
+            assert set(request.query) <= set(known), f"{route.path} knows no {set(request.query) - set(known)}"
 
 
 def error(code: str, message: str) -> dict[str, object]:

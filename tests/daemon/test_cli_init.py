@@ -12,9 +12,7 @@ from daemon.config import load_config
 def test_what_it_writes_loads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, photos = tmp_path / "etc/photond.toml", tmp_path / "my photos"
     photos.mkdir()
-    assert (
-        run(["--config", str(file), "init", "--watch", str(photos), "--watch", str(tmp_path)]) == ExitCode.OK
-    )
+    assert run(["--config", str(file), "init", "--watch", str(photos), "--watch", str(tmp_path)]) == ExitCode.OK
     assert capsys.readouterr().out == f"{file}\n"
     assert [watch.path for watch in load_config(file, {}).watch] == [photos, tmp_path]
     assert list(file.parent.iterdir()) == [file]

@@ -41,9 +41,7 @@ def test_usage_errors_have_the_shape_of_errors(capsys: pytest.CaptureFixture[str
     assert "\ntry: `photond --help`" in err
 
 
-def test_a_faulty_configuration_stops_every_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_faulty_configuration_stops_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "photond.toml"
     file.write_text("[api]\nport = 'x'\nprot = 1\n")
     assert run(["--config", str(file), "status"]) == ExitCode.CONFIGURATION

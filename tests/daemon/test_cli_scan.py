@@ -28,9 +28,7 @@ def root(path: str) -> WatchRoot:
     )
 
 
-async def test_a_folder_is_followed_to_its_end(
-    photond: Photond, daemon: StubDaemon, make_job: JobMaker
-) -> None:
+async def test_a_folder_is_followed_to_its_end(photond: Photond, daemon: StubDaemon, make_job: JobMaker) -> None:
     daemon.answers = {
         "POST /ingest": (202, JobStarted(job_id="j1")),
         "GET /ingest/status/j1": [make_job(state=JobState.RUNNING, finished_at=None), make_job()],
@@ -42,9 +40,7 @@ async def test_a_folder_is_followed_to_its_end(
     assert result.out == "/photos: 3 done, 2 unchanged, 0 failed\n"
 
 
-async def test_failed_files_are_told_by_the_status(
-    photond: Photond, daemon: StubDaemon, make_job: JobMaker
-) -> None:
+async def test_failed_files_are_told_by_the_status(photond: Photond, daemon: StubDaemon, make_job: JobMaker) -> None:
     daemon.answers = {
         "POST /ingest": (202, JobStarted(job_id="j1")),
         "GET /ingest/status/j1": make_job(failed=1, total=6),
@@ -65,9 +61,7 @@ async def test_a_job_that_failed(photond: Photond, daemon: StubDaemon, make_job:
     assert Page[JobStatus].model_validate(result.json).items[0].error == fault
 
 
-async def test_every_root_and_one_of_them_offline(
-    photond: Photond, daemon: StubDaemon, make_job: JobMaker
-) -> None:
+async def test_every_root_and_one_of_them_offline(photond: Photond, daemon: StubDaemon, make_job: JobMaker) -> None:
     offline = {"error": {"code": "DIR_NOT_FOUND", "message": "/nas", "details": {}, "request_id": "r"}}
     daemon.answers = {
         "GET /watch": Page[WatchRoot](items=[root("/nas"), root("/photos")]),

@@ -40,9 +40,7 @@ async def test_asks_the_daemon(photond: Photond, daemon: StubDaemon) -> None:
     daemon.answers = {"POST /search/text": answer(found("/p/1.jpg", 0.91), found("/p/[red]2.jpg"))}
     result = await photond("search", "a", "red", "circle", "--limit", "7", "--collection", "c")
     assert result.code == ExitCode.OK
-    assert daemon.requests == [
-        ("POST /search/text", {"query": "a red circle", "limit": 7, "collection": "c"})
-    ]
+    assert daemon.requests == [("POST /search/text", {"query": "a red circle", "limit": 7, "collection": "c"})]
     assert result.out.splitlines() == [
         "relevance\ttaken\tcaption\tpath",
         "0.91\t\ta cat\t/p/1.jpg",

@@ -16,6 +16,7 @@ def stats() -> Stats:
         files=13,
         missing=1,
         failed=2,
+        vectors=12,
         bytes=5 * 1024**2,
         collections=1,
         queue=Queue(ready=3, leased=2, delayed=1),

@@ -50,9 +50,7 @@ def test_an_empty_file_and_the_bare_models_agree(write: Write) -> None:
 
 def test_the_file_is_read(write: Write, environ: dict[str, str]) -> None:
     config = load_config(
-        write(
-            '[[watch]]\npath = "/photos"\n[handlers]\nsettle = "500ms"\n[store]\nqdrant = "http://q:6333"\n'
-        ),
+        write('[[watch]]\npath = "/photos"\n[handlers]\nsettle = "500ms"\n[store]\nqdrant = "http://q:6333"\n'),
         environ,
     )
     assert [watch.path for watch in config.watch] == [Path("/photos")]
@@ -73,9 +71,7 @@ def test_where_the_state_lives(environ: dict[str, str], variables: dict[str, str
 
 
 class TestSearchOrder:
-    def test_given_beats_variable_beats_user(
-        self, write: Write, environ: dict[str, str], tmp_path: Path
-    ) -> None:
+    def test_given_beats_variable_beats_user(self, write: Write, environ: dict[str, str], tmp_path: Path) -> None:
         user = tmp_path / "home/.config/photond/photond.toml"
         user.parent.mkdir(parents=True)
         user.write_text("[api]\nport = 1\n")
@@ -164,6 +160,8 @@ collection = "c"
 
 [ml]
 batch_size = "many"
+
+[store]
 thumbnail_size = 3
 [handlers]
 settle = "2 parsecs"
@@ -183,11 +181,11 @@ x = 1
         ":7: watch[1].method = \"fast\": should be 'auto', 'inotify' or 'polling'",
         ":9: watch[2].path: is required and missing",
         ":13: ml.batch_size = \"many\": should be 'auto' or a valid integer",
-        ":14: ml.thumbnail_size = 3: should be greater than or equal to 64",
-        ':16: handlers.settle = "2 parsecs": a duration is a number and a unit',
-        ':18: api.browse_roots = "x": should be a list, like ["a", "b"]',
-        ":19: api.port = 99999: should be less than or equal to 65535",
-        ":20: colours: unknown key; known are watch, daemon, handlers, ml, store, api",
+        ":16: store.thumbnail_size = 3: should be greater than or equal to 64",
+        ':18: handlers.settle = "2 parsecs": a duration is a number and a unit',
+        ':20: api.browse_roots = "x": should be a list, like ["a", "b"]',
+        ":21: api.port = 99999: should be less than or equal to 65535",
+        ":22: colours: unknown key; known are watch, daemon, handlers, ml, store, api",
     ],
 )
 def test_one_message_lists_every_fault(write: Write, environ: dict[str, str], fault: str) -> None:
@@ -231,9 +229,7 @@ def test_secrets_are_not_shown(write: Write, environ: dict[str, str]) -> None:
 
 def test_the_reference_is_up_to_date() -> None:
     page = Path(__file__).parents[2] / "docs/configuration.md"
-    assert page.read_text("utf-8") == reference(), (
-        "run: python -m daemon.config_reference > docs/configuration.md"
-    )
+    assert page.read_text("utf-8") == reference(), "run: python -m daemon.config_reference > docs/configuration.md"
 
 
 def test_every_key_has_a_description_and_a_readable_type() -> None:

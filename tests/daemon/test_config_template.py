@@ -24,15 +24,11 @@ def test_as_written_it_changes_nothing_but_the_folders(tmp_path: Path) -> None:
 def test_every_default_that_it_shows_is_the_default(tmp_path: Path) -> None:
     lines = template([Path("/photos")]).splitlines()
     shown = [
-        line.removeprefix("# ")
-        for line in lines
-        if " = " in line and '"…"' not in line and "PHOTOND__" not in line
+        line.removeprefix("# ") for line in lines if " = " in line and '"…"' not in line and "PHOTOND__" not in line
     ]
     assert len(shown) > 20
     text = "\n".join(line for line in lines if line.startswith("["))
-    uncommented = "\n".join(
-        line.removeprefix("# ") if line.removeprefix("# ") in shown else line for line in lines
-    )
+    uncommented = "\n".join(line.removeprefix("# ") if line.removeprefix("# ") in shown else line for line in lines)
     assert set(tomllib.loads(text)) <= set(tomllib.loads(uncommented))
     assert _load(tmp_path, uncommented) == _load(tmp_path, template([Path("/photos")]))
 

@@ -47,9 +47,7 @@ def holder(state_dir: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_process_is_refused_and_told_the_owner(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
-        with pytest.raises(
-            AlreadyRunningError, match=f"process {process.pid} already runs photond"
-        ) as caught:
+        with pytest.raises(AlreadyRunningError, match=f"process {process.pid} already runs photond") as caught:
             InstanceLock(tmp_path).acquire()
         assert caught.value.pid == process.pid
     with InstanceLock(tmp_path):

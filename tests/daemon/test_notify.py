@@ -61,9 +61,7 @@ def test_a_status_is_one_line(systemd: socket.socket, notifier: Notifier) -> Non
     assert systemd.recv(4096) == b"STATUS=a READY=1"
 
 
-async def test_pings_stop_when_liveness_fails_and_come_back(
-    systemd: socket.socket, notifier: Notifier
-) -> None:
+async def test_pings_stop_when_liveness_fails_and_come_back(systemd: socket.socket, notifier: Notifier) -> None:
     alive = [True]
     async with watchdog(notifier, alive):
         assert await receive(systemd) == PING

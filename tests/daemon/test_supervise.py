@@ -34,9 +34,7 @@ async def leaks_a_cancellation() -> None:
     ("task", "event"),
     [(returns, "task.ended"), (raises, "task.failed"), (leaks_a_cancellation, "task.cancelled_itself")],
 )
-async def test_no_task_ends_unnoticed(
-    task: Callable[[], Coroutine[object, object, None]], event: str
-) -> None:
+async def test_no_task_ends_unnoticed(task: Callable[[], Coroutine[object, object, None]], event: str) -> None:
     stop = asyncio.Event()
     with capture_logs() as logs:
         code = await asyncio.wait_for(supervise({"ingest": task, "other": forever}, stop), timeout=5)

@@ -34,9 +34,7 @@ def settings(unit: Path) -> dict[str, list[str]]:
 def installed(tmp_path: Path) -> Path:
     """The units with an interpreter that exists here: `verify` refuses a command that it cannot find."""
     for unit in (SYSTEM, USER):
-        text = re.sub(
-            r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text("utf-8"), flags=re.MULTILINE
-        )
+        text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text("utf-8"), flags=re.MULTILINE)
         (tmp_path / unit.name).write_text(text, "utf-8")
     return tmp_path
 
@@ -46,9 +44,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @needs_analyze
-@pytest.mark.parametrize(
-    ("unit", "manager"), [(SYSTEM, "--system"), (USER, "--user")], ids=["system", "user"]
-)
+@pytest.mark.parametrize(("unit", "manager"), [(SYSTEM, "--system"), (USER, "--user")], ids=["system", "user"])
 def test_the_unit_is_valid(
     installed: Path, unit: Path, manager: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -118,8 +114,6 @@ def test_the_user_is_made(tmp_path: Path) -> None:
     if done.returncode != 0 and "Permission denied" in done.stderr:
         pytest.skip("systemd-sysusers wants root")
     assert done.returncode == 0, done.stderr
-    (line,) = [
-        line for line in (tmp_path / "etc/passwd").read_text().splitlines() if line.startswith("photond:")
-    ]
+    (line,) = [line for line in (tmp_path / "etc/passwd").read_text().splitlines() if line.startswith("photond:")]
     assert line.endswith(":/var/lib/photond:/usr/sbin/nologin")
     assert line.split(":")[0] == settings(SYSTEM)["User"][0]

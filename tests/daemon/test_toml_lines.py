@@ -100,9 +100,7 @@ _SCALARS = st.integers() | st.booleans() | st.text(max_size=8)
 
 def _written(value: Any) -> str:
     if isinstance(value, str):
-        escaped = "".join(
-            c if c.isalnum() else f"\\U{ord(c):08x}" for c in value if not 0xD800 <= ord(c) < 0xE000
-        )
+        escaped = "".join(c if c.isalnum() else f"\\U{ord(c):08x}" for c in value if not 0xD800 <= ord(c) < 0xE000)
         return f'"{escaped}"'
     return str(value).lower()
 

@@ -34,9 +34,7 @@ class PhotondProcess(DaemonProcess):
     async def post(self, path: str, body: object) -> Any:
         return await self.request("POST", path, json=body)
 
-    async def until(
-        self, condition: Callable[[], Awaitable[bool]], what: str, deadline: float = DEADLINE
-    ) -> None:
+    async def until(self, condition: Callable[[], Awaitable[bool]], what: str, deadline: float = DEADLINE) -> None:
         """Look until it is so; fail with the daemon's log when it never is."""
         try:
             async with asyncio.timeout(deadline):
@@ -45,9 +43,7 @@ class PhotondProcess(DaemonProcess):
         except TimeoutError:
             pytest.fail(f"never {what}:\n{self.log()[-5000:]}")
 
-    async def until_indexed(
-        self, files: int, *, failed: int = 0, deadline: float = DEADLINE
-    ) -> dict[str, Any]:
+    async def until_indexed(self, files: int, *, failed: int = 0, deadline: float = DEADLINE) -> dict[str, Any]:
         """Wait until so many files are present and failed, and nothing is queued; the statistics then."""
         stats: dict[str, Any] = {}
 

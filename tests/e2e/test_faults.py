@@ -29,9 +29,7 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
-async def test_five_bad_files_cost_five_failures_and_nothing_else(
-    photond: PhotondProcess, draw: Draw
-) -> None:
+async def test_five_bad_files_cost_five_failures_and_nothing_else(photond: PhotondProcess, draw: Draw) -> None:
     photond.environ["PHOTOND_TEST_DECODE_FAULTS"] = "1"
     for number in range(20):
         draw(photond.photos / f"good-{number}.png", number)
@@ -61,9 +59,7 @@ async def test_five_bad_files_cost_five_failures_and_nothing_else(
     assert photond.process.returncode is None
 
 
-async def test_a_mended_file_leaves_quarantine_and_a_retry_tries_again(
-    photond: PhotondProcess, draw: Draw
-) -> None:
+async def test_a_mended_file_leaves_quarantine_and_a_retry_tries_again(photond: PhotondProcess, draw: Draw) -> None:
     (photond.photos / "empty.png").touch()
     draw(photond.photos / "good.png", 1)
     await photond.start()
@@ -117,9 +113,7 @@ async def test_sigkill_in_the_middle_of_300_files_loses_and_doubles_nothing(
     assert thumbnails == hashes
 
 
-async def test_sigterm_under_load_exits_cleanly_with_no_lease_left(
-    photond: PhotondProcess, draw: Draw
-) -> None:
+async def test_sigterm_under_load_exits_cleanly_with_no_lease_left(photond: PhotondProcess, draw: Draw) -> None:
     for number in range(200):
         draw(photond.photos / f"{number:03}.png", number)
     await photond.start()

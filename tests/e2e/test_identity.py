@@ -31,9 +31,7 @@ async def test_renaming_a_file_keeps_its_image_and_does_no_work(photond: Photond
     (photond.photos / "before.png").rename(photond.photos / "after.png")
 
     async def renamed() -> bool:
-        return bool(
-            (await photond.get(f"/images/{image['id']}"))["path"] == str(photond.photos / "after.png")
-        )
+        return bool((await photond.get(f"/images/{image['id']}"))["path"] == str(photond.photos / "after.png"))
 
     await photond.until(renamed, "renamed")
     after = await photond.until_indexed(1)
@@ -76,9 +74,7 @@ async def test_a_copy_is_a_second_file_of_the_same_image(photond: PhotondProcess
     assert after["counters"]["attached"] == 1
 
 
-async def test_a_restart_over_10_000_unchanged_files_does_no_work(
-    photond: PhotondProcess, draw: Draw
-) -> None:
+async def test_a_restart_over_10_000_unchanged_files_does_no_work(photond: PhotondProcess, draw: Draw) -> None:
     for number in range(10):
         draw(photond.photos / "originals" / f"{number}.png", number)
         links = photond.photos / f"links-{number}"

@@ -16,9 +16,7 @@ def debouncer(**floods: int) -> Debouncer:
     return Debouncer(QUIET, PATIENCE, roots=["/r", "/s"], **floods)
 
 
-def event(
-    kind: EventKind, path: str = "/r/a.jpg", *, folder: bool = False, dest: str | None = None
-) -> FileEvent:
+def event(kind: EventKind, path: str = "/r/a.jpg", *, folder: bool = False, dest: str | None = None) -> FileEvent:
     return FileEvent(kind, path, folder, dest)
 
 

@@ -21,9 +21,9 @@ from handlers.presence import RootPresence
 from handlers.progress import Progress
 from ml.batcher import Batcher
 from ml.decode.pool import DecodePool
+from ml.decode.wire import DecodeOptions
 from ml.encoders.fake import FakeEncoder
 from ml.encoders.protocol import ImageEmbedding
-from ml.settings import MlSettings
 from store.catalog import Catalog
 from store.consistency import check
 from store.records import JobKind, JobState, NewTask, Root
@@ -52,7 +52,7 @@ class Pipeline:
         self.index: VectorIndex = EdgeIndex(state / "vectors", FakeEncoder.identity.dimensions)
         self.counters = Counters()
         self.progress = Progress()
-        self.decoder = DecodePool(1, FakeEncoder.view_spec, MlSettings(model="fake"))
+        self.decoder = DecodePool(1, DecodeOptions(FakeEncoder.view_spec, 400, 82, 50_000_000, 50_000_000, 60.0))
         self.embedder = Batcher(Stubborn(), 8, 0.005, 16)
         self.committer: Committer
         self.ingest: Ingest
@@ -73,9 +73,7 @@ class Pipeline:
         await self.embedder.start()
         stack.push_async_callback(self.embedder.close)
         stack.push_async_callback(self.end)
-        self.committer = Committer(
-            self.catalog, self.index, self.thumbnails, identity.id, self.progress, self.counters
-        )
+        self.committer = Committer(self.catalog, self.index, self.thumbnails, identity.id, self.progress, self.counters)
         classifier = Classifier(self.catalog, RootPresence(), follow_symlinks=False, max_attempts=3)
         self.ingest = Ingest(
             self.catalog, classifier, self.decoder, self.embedder, self.committer, self.counters,

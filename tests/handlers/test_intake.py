@@ -70,11 +70,7 @@ class Running:
         return [task.path for task in self.tasks]
 
     async def jobs(self, kind: JobKind | None = None) -> list[JobRecord]:
-        return [
-            job
-            for job in (await self.shelf.catalog.jobs.recent(100)).items
-            if kind is None or job.kind is kind
-        ]
+        return [job for job in (await self.shelf.catalog.jobs.recent(100)).items if kind is None or job.kind is kind]
 
 
 @asynccontextmanager
@@ -82,9 +78,7 @@ async def running(shelf: Shelf, **settings: float) -> AsyncIterator[Running]:
     values = HandlerSettings.model_validate({"settle": SETTLE, "patience": 5, "rescan": 0, **settings})
     watcher = Watcher()
     scanner = Scanner(shelf.catalog, values, shelf.counters)
-    intake = Intake(
-        shelf.catalog, watcher, scanner, shelf.progress, shelf.counters, values, shelf.wake, root_check=0.1
-    )
+    intake = Intake(shelf.catalog, watcher, scanner, shelf.progress, shelf.counters, values, shelf.wake, root_check=0.1)
     task = asyncio.create_task(intake.run())
     try:
         yield Running(shelf, intake, watcher)
@@ -262,9 +256,7 @@ async def test_root_that_comes_back_is_scanned_and_watched_again(intake: Running
 async def test_inner_root_gets_its_own_tasks(shelf: Shelf) -> None:
     inner_path = shelf.folder / "inner"
     inner_path.mkdir()
-    outer, inner = await shelf.watch(
-        RootSpec(str(shelf.folder), "default"), RootSpec(str(inner_path), "kids")
-    )
+    outer, inner = await shelf.watch(RootSpec(str(shelf.folder), "default"), RootSpec(str(inner_path), "kids"))
     async with running(shelf) as started:
         await started.until_scanned(2)
         theirs, ours = shelf.photo("inner/a.jpg"), shelf.photo("b.jpg")
@@ -278,9 +270,7 @@ async def test_periodic_scan(shelf: Shelf) -> None:
         await started.until_scanned(3)
 
 
-async def test_catalog_that_is_away_for_a_while_is_waited_out(
-    intake: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_catalog_that_is_away_for_a_while_is_waited_out(intake: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("handlers.intake.STORE_RETRY", 0.1)
     put, failures = intake.shelf.catalog.queue.put, 2
 

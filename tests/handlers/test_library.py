@@ -106,9 +106,7 @@ async def test_one_file_is_urgent_and_its_job_complete(shelf: Shelf, library: Li
         assert (task.path, task.priority, task.force) == (path, Priority.EVENT, True)
 
 
-async def test_folder_with_another_collection_becomes_a_root_in_the_root(
-    shelf: Shelf, library: Library
-) -> None:
+async def test_folder_with_another_collection_becomes_a_root_in_the_root(shelf: Shelf, library: Library) -> None:
     path = shelf.photo("kids/a.jpg")
     _, queued = await finished(shelf, await library.ingest(str(shelf.folder / "kids"), "kids"))
     inner = {root.path: root for root in await library.roots()}[str(shelf.folder / "kids")]
@@ -119,9 +117,7 @@ async def test_folder_with_another_collection_becomes_a_root_in_the_root(
 
 
 @pytest.mark.parametrize("name", ["", "a.jpg"])
-async def test_watch_root_and_its_single_files_keep_their_collection(
-    shelf: Shelf, library: Library, name: str
-) -> None:
+async def test_watch_root_and_its_single_files_keep_their_collection(shelf: Shelf, library: Library, name: str) -> None:
     shelf.photo("a.jpg")
     with pytest.raises(ConflictError, match="default"):
         await library.ingest(str(shelf.folder / name), "other")
@@ -159,9 +155,7 @@ async def test_what_is_refused(shelf: Shelf, library: Library, path: str, error:
     assert (await shelf.catalog.jobs.recent(10)).items == []
 
 
-async def test_unreadable_folder_is_refused(
-    shelf: Shelf, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_unreadable_folder_is_refused(shelf: Shelf, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf.photo("a.jpg")
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionDeniedError):

@@ -94,9 +94,7 @@ async def test_changed_returned_and_missing_files_are_queued_arrivals_first(
     assert await shelf.queued_paths() == [back, changed, new, gone]
 
 
-async def test_quarantined_files_are_left_alone_until_they_change(
-    shelf: Shelf, scan: Scan, root: Root
-) -> None:
+async def test_quarantined_files_are_left_alone_until_they_change(shelf: Shelf, scan: Scan, root: Root) -> None:
     bad = shelf.photo("bad.jpg")
     await shelf.quarantine(root, [bad])
     assert (await scan(root)).changed == 0
@@ -132,9 +130,7 @@ async def test_folder_that_is_gone_leaves_its_rows_missing(shelf: Shelf, scan: S
     assert await shelf.queued_paths() == [str(shelf.folder / "d" / "a.jpg")]
 
 
-async def test_inner_root_owns_its_files_and_rows_below_it_are_its_own(
-    shelf: Shelf, scan: Scan, root: Root
-) -> None:
+async def test_inner_root_owns_its_files_and_rows_below_it_are_its_own(shelf: Shelf, scan: Scan, root: Root) -> None:
     """Also those rows that the outer root had before the inner one came to be."""
     theirs = shelf.photo("inner/a.jpg")
     await shelf.index(root, [theirs])

@@ -17,12 +17,8 @@ def make(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def walked(
-    folder: Path, *, chunk: int = 100, follow: bool = False, foreign: tuple[Path, ...] = ()
-) -> list[str]:
-    walk = Walk(
-        str(folder), PathFilter(str(folder)), foreign=[str(path) for path in foreign], follow_symlinks=follow
-    )
+def walked(folder: Path, *, chunk: int = 100, follow: bool = False, foreign: tuple[Path, ...] = ()) -> list[str]:
+    walk = Walk(str(folder), PathFilter(str(folder)), foreign=[str(path) for path in foreign], follow_symlinks=follow)
     return [os.path.relpath(file.path, folder) for files in walk.chunks(chunk) for file in files]
 
 

@@ -46,9 +46,7 @@ class Seen:
 
     async def until_told(self, path: Path | str, *kinds: EventKind) -> list[FileEvent]:
         return await self.until(
-            lambda events: any(
-                str(path) in (e.path, e.dest) and (not kinds or e.kind in kinds) for e in events
-            )
+            lambda events: any(str(path) in (e.path, e.dest) and (not kinds or e.kind in kinds) for e in events)
         )
 
 
@@ -95,9 +93,7 @@ async def test_created_changed_and_deleted_files_are_told(
     await seen.until_told(photo, EventKind.DELETED)
 
 
-async def test_closing_a_written_file_is_told_and_reading_it_is_not(
-    watcher: Watcher, seen: Seen, folder: Path
-) -> None:
+async def test_closing_a_written_file_is_told_and_reading_it_is_not(watcher: Watcher, seen: Seen, folder: Path) -> None:
     await watcher.sync([root_of(folder)])
     photo = folder / "slow.jpg"
     with photo.open("wb") as file:
@@ -107,23 +103,17 @@ async def test_closing_a_written_file_is_told_and_reading_it_is_not(
     await seen.until_told(photo, EventKind.CLOSED)
     photo.read_bytes()
     (folder / "after.jpg").touch()
-    assert {event.path for event in await seen.until_told(folder / "after.jpg")} == {
-        str(folder / "after.jpg")
-    }
+    assert {event.path for event in await seen.until_told(folder / "after.jpg")} == {str(folder / "after.jpg")}
 
 
-async def test_rename_from_a_temporary_name_is_a_complete_file(
-    watcher: Watcher, seen: Seen, folder: Path
-) -> None:
+async def test_rename_from_a_temporary_name_is_a_complete_file(watcher: Watcher, seen: Seen, folder: Path) -> None:
     await watcher.sync([root_of(folder)])
     (folder / ".a.jpg.part").write_bytes(b"1")
     (folder / ".a.jpg.part").rename(folder / "a.jpg")
     assert await seen.until_told(folder / "a.jpg") == [FileEvent(EventKind.CLOSED, str(folder / "a.jpg"))]
 
 
-async def test_files_moved_in_and_out_are_told(
-    watcher: Watcher, seen: Seen, folder: Path, method: str
-) -> None:
+async def test_files_moved_in_and_out_are_told(watcher: Watcher, seen: Seen, folder: Path, method: str) -> None:
     outside = folder.parent / "a.jpg"
     outside.write_bytes(b"1")
     await watcher.sync([root_of(folder, method=method)])
@@ -170,9 +160,7 @@ def _watches() -> int:
     return watches
 
 
-async def test_root_behind_a_symbolic_link_is_watched(
-    watcher: Watcher, seen: Seen, folder: Path, method: str
-) -> None:
+async def test_root_behind_a_symbolic_link_is_watched(watcher: Watcher, seen: Seen, folder: Path, method: str) -> None:
     link = folder.parent / "link"
     link.symlink_to(folder)
     await watcher.sync([root_of(link, method=method)])
@@ -210,9 +198,7 @@ async def test_inner_root_owns_its_files(watcher: Watcher, seen: Seen, folder: P
     assert len([e for e in told if e.kind is EventKind.CREATED and e.path == str(inner / "a.jpg")]) == 1
 
 
-async def test_flat_root_tells_nothing_from_below(
-    watcher: Watcher, seen: Seen, folder: Path, method: str
-) -> None:
+async def test_flat_root_tells_nothing_from_below(watcher: Watcher, seen: Seen, folder: Path, method: str) -> None:
     (folder / "deep").mkdir()
     await watcher.sync([root_of(folder, recursive=False, method=method)])
     (folder / "deep" / "a.jpg").touch()
@@ -235,9 +221,7 @@ async def test_sync_names_what_is_watched_anew(watcher: Watcher, seen: Seen, fol
     assert seen.nothing()
 
 
-async def test_replaced_folder_is_watched_anew(
-    watcher: Watcher, seen: Seen, folder: Path, method: str
-) -> None:
+async def test_replaced_folder_is_watched_anew(watcher: Watcher, seen: Seen, folder: Path, method: str) -> None:
     root = root_of(folder, method=method)
     await watcher.sync([root])
     folder.rename(folder.parent / "away")
@@ -288,9 +272,7 @@ async def test_root_that_no_watch_is_left_for_is_polled(
     with capture_logs() as logs:
         assert await watcher.sync([root]) == [root]
     assert watcher.method(root.id) == "polling"
-    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == [
-        "fs.inotify.max_user_watches"
-    ]
+    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == ["fs.inotify.max_user_watches"]
     (folder / "sub" / "a.jpg").touch()
     await seen.until_told(folder / "sub" / "a.jpg")
 
@@ -318,9 +300,7 @@ async def test_root_is_polled_when_the_user_has_too_many_instances(
     with capture_logs() as logs:
         await watcher.sync([root_of(folder)])
     assert watcher.method(1) == "polling"
-    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == [
-        "fs.inotify.max_user_instances"
-    ]
+    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == ["fs.inotify.max_user_instances"]
 
 
 async def test_overflow_of_the_kernel_queue_is_told(folder: Path) -> None:

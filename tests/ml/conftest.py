@@ -94,9 +94,7 @@ _KINDS = {"B": (1, 1), "s": (2, 1), "H": (3, 1), "I": (4, 1), "R": (5, 2), "r": 
 _CODES = {"R": "I", "r": "i"}
 
 
-def _strip(
-    size: tuple[int, int], bits: list[int], *, compression: int, photometric: int, length: int
-) -> Entries:
+def _strip(size: tuple[int, int], bits: list[int], *, compression: int, photometric: int, length: int) -> Entries:
     width, height = size
     return [
         (256, "I", [width]),
@@ -130,11 +128,7 @@ def _directory(entries: Entries, offset: int) -> bytes:
     extra_at = offset + 2 + 12 * len(entries) + 4
     for tag, kind, value in sorted(entries, key=lambda entry: entry[0]):
         number, parts = _KINDS[kind]
-        packed = (
-            value
-            if isinstance(value, bytes)
-            else struct.pack(f"<{len(value)}{_CODES.get(kind, kind)}", *value)
-        )
+        packed = value if isinstance(value, bytes) else struct.pack(f"<{len(value)}{_CODES.get(kind, kind)}", *value)
         field = packed.ljust(4, b"\0")
         if len(packed) > 4:
             field = struct.pack("<I", extra_at + len(extra))

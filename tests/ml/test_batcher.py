@@ -93,9 +93,7 @@ async def turn(times: int = 5) -> None:
         await asyncio.sleep(0)
 
 
-async def test_each_caller_gets_its_own_answer_in_full_batches(
-    batcher: Batcher, encoder: EchoEncoder
-) -> None:
+async def test_each_caller_gets_its_own_answer_in_full_batches(batcher: Batcher, encoder: EchoEncoder) -> None:
     embedder: Embedder = batcher
     answers = await asyncio.gather(*(embedder.embed_image(photo(level)) for level in range(30)))
     assert [int(answer.vector[0]) for answer in answers] == list(range(30))
@@ -127,9 +125,7 @@ async def test_a_lone_photo_does_not_wait_for_company(encoder: EchoEncoder) -> N
 
 async def test_a_bad_photo_costs_only_itself(batcher: Batcher, encoder: EchoEncoder) -> None:
     levels = [1, BAD, 2, 3]
-    answers = await asyncio.gather(
-        *(batcher.embed_image(photo(level)) for level in levels), return_exceptions=True
-    )
+    answers = await asyncio.gather(*(batcher.embed_image(photo(level)) for level in levels), return_exceptions=True)
     assert [type(answer) for answer in answers] == [
         ImageEmbedding,
         EncodeError,
@@ -162,9 +158,7 @@ async def test_a_cancelled_caller_takes_its_photo_along(batcher: Batcher, encode
     assert encoder.calls[1:] == [["image 2"]]
 
 
-async def test_a_caller_cancelled_while_its_batch_runs_harms_nobody(
-    batcher: Batcher, encoder: EchoEncoder
-) -> None:
+async def test_a_caller_cancelled_while_its_batch_runs_harms_nobody(batcher: Batcher, encoder: EchoEncoder) -> None:
     held = await hold_up(batcher, encoder)
     held.cancel()
     await turn()

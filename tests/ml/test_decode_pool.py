@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -16,6 +18,7 @@ from PIL import Image
 from ml.decode import pool as pool_module
 from ml.decode.pool import DecodePool, worker_count
 from ml.decode.types import DecodedPhoto, ViewSpec
+from ml.decode.wire import DecodeOptions
 from ml.errors import (
     DecodeError,
     DecoderCrashedError,
@@ -27,9 +30,9 @@ from ml.errors import (
     VanishedError,
 )
 from ml.service import Decoder
-from ml.settings import MlSettings
 
 SPEC = ViewSpec(64, ("whole", "center"))
+OPTIONS = DecodeOptions(SPEC, 400, 82, max_pixels=50_000_000, max_file_size=50_000_000, timeout=60.0)
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +41,8 @@ def _faults(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(workers: int = 2, **settings: object) -> AsyncIterator[DecodePool]:
-    pool = DecodePool(workers, SPEC, MlSettings.model_validate(settings))
+async def running(workers: int = 2, **options: Any) -> AsyncIterator[DecodePool]:
+    pool = DecodePool(workers, replace(OPTIONS, **options))
     await pool.start()
     try:
         yield pool
@@ -137,7 +140,7 @@ async def test_a_bad_photo_costs_its_process_not_the_others(
 ) -> None:
     good = [photo(f"{number}.jpg") for number in range(30)]
     bad = photo(f"x.{fault}.jpg")
-    async with running(2, decode_timeout=0.5) as pool:
+    async with running(2, timeout=0.5) as pool:
         results = await asyncio.gather(
             *(decode(pool, path) for path in [*good[:15], bad, *good[15:]]), return_exceptions=True
         )
@@ -190,9 +193,7 @@ async def test_a_caller_cancelled_between_requests_costs_no_process(photo: Calla
         assert pool.restarts == 0
 
 
-async def test_processes_are_exchanged_in_time(
-    photo: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_processes_are_exchanged_in_time(photo: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "PHOTOS_PER_WORKER", 3)
     path = photo("a.jpg")
     async with running(1) as pool:
@@ -204,7 +205,7 @@ async def test_processes_are_exchanged_in_time(
 
 
 async def test_closing_frees_those_who_wait(photo: Callable[[str], str]) -> None:
-    async with running(1, decode_timeout=60) as pool:
+    async with running(1, timeout=60) as pool:
         tasks = [asyncio.create_task(decode(pool, photo(f"{number}.hang.jpg"))) for number in range(4)]
         await asyncio.sleep(0.1)
         await pool.close()
@@ -239,14 +240,14 @@ async def test_a_worker_that_cannot_start_stops_the_pool(
     broken.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(broken))
     with pytest.raises(MlServiceDownError, match=reason):
-        await DecodePool(2, SPEC, MlSettings.model_validate({})).start()
+        await DecodePool(2, OPTIONS).start()
     assert not children()
 
 
 async def test_a_missing_interpreter_stops_the_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(MlServiceDownError, match="No such file"):
-        await DecodePool(1, SPEC, MlSettings.model_validate({})).start()
+        await DecodePool(1, OPTIONS).start()
 
 
 async def test_a_replacement_that_cannot_start_is_tried_again(

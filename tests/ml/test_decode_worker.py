@@ -114,9 +114,7 @@ def test_ctrl_c_is_ignored(decode_options: DecodeOptions) -> None:
         assert isinstance(wire.receive(worker.stdout), VanishedError)  # type: ignore[arg-type]
 
 
-def test_released_bytes_are_gone(
-    tmp_path: Path, decode_options: DecodeOptions, encode: Callable[..., bytes]
-) -> None:
+def test_released_bytes_are_gone(tmp_path: Path, decode_options: DecodeOptions, encode: Callable[..., bytes]) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encode(Image.new("RGB", (60, 40)), "PNG"))
     session = Session(decode_options)

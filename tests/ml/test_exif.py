@@ -157,9 +157,7 @@ def test_orientation_is_1_to_8(value: int, expected: int) -> None:
 
 
 def test_merge_keeps_what_is_known() -> None:
-    assert merge(Exif(iso=100), Exif(iso=200, lens="L", orientation=6)) == Exif(
-        iso=100, lens="L", orientation=6
-    )
+    assert merge(Exif(iso=100), Exif(iso=200, lens="L", orientation=6)) == Exif(iso=100, lens="L", orientation=6)
 
 
 @settings(deadline=None, max_examples=40)  # exifread believes a count of 65,535 entries
@@ -171,9 +169,7 @@ def test_no_bytes_break_it(body: bytes, start: bytes) -> None:
     read_exif(start + body)
 
 
-anything = st.one_of(
-    st.integers(), st.floats(), st.text(max_size=20), st.binary(max_size=9), st.lists(st.floats())
-)
+anything = st.one_of(st.integers(), st.floats(), st.text(max_size=20), st.binary(max_size=9), st.lists(st.floats()))
 
 
 @given(

@@ -8,9 +8,7 @@ from exifread.utils import Ratio
 from ml.decode.gps import Tags, altitude, coordinates
 
 
-def place(
-    lat: object = (48, 30, 0), lat_ref: object = "N", lon: object = (2, 15, 36), lon_ref: object = "E"
-) -> Tags:
+def place(lat: object = (48, 30, 0), lat_ref: object = "N", lon: object = (2, 15, 36), lon_ref: object = "E") -> Tags:
     def tag(value: object) -> SimpleNamespace:
         return SimpleNamespace(values=list(value) if isinstance(value, tuple) else value)
 

@@ -158,9 +158,7 @@ def test_colour_modes(
 
 
 def test_lab_is_converted(encode: Encode) -> None:
-    assert centre(Image.new("LAB", (32, 32), (136, 128, 128)), "TIFF", encode) == pytest.approx(
-        (126, 126, 126), abs=6
-    )
+    assert centre(Image.new("LAB", (32, 32), (136, 128, 128)), "TIFF", encode) == pytest.approx((126, 126, 126), abs=6)
 
 
 def test_palettes_and_their_transparency(encode: Encode) -> None:
@@ -196,9 +194,7 @@ def test_an_rgb_profile_is_converted_to_srgb(name: str, encode: Encode) -> None:
 )
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")
-def test_damaged_metadata_does_not_cost_the_photo(
-    name: str, block: bytes, marked: Marked, encode: Encode
-) -> None:
+def test_damaged_metadata_does_not_cost_the_photo(name: str, block: bytes, marked: Marked, encode: Encode) -> None:
     assert decode(encode(marked(96, 64), name, exif=block), name).image.size == (96, 64)
 
 

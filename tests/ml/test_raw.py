@@ -34,9 +34,7 @@ ORIENTATIONS = {1: (0.2, 0.2), 3: (0.8, 0.8), 6: (0.8, 0.2), 8: (0.2, 0.8)}
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_without_a_preview_the_sensor_is_demosaiced(
-    orientation: int, marked: Marked, make_dng: MakeDng
-) -> None:
+def test_without_a_preview_the_sensor_is_demosaiced(orientation: int, marked: Marked, make_dng: MakeDng) -> None:
     picture, facts = decode_raw(make_dng(marked(600, 400), orientation=orientation), NEED, 10_000_000)
     sideways = orientation in (6, 8)
     assert picture.source is DecodeSource.HALF_DEMOSAIC
@@ -51,9 +49,7 @@ def test_a_large_preview_is_used_and_turned_with_the_sensor(
     orientation: int, marked: Marked, encode: Encode, make_dng: MakeDng
 ) -> None:
     preview = encode(marked(300, 200), "JPEG")
-    picture, _ = decode_raw(
-        make_dng(marked(600, 400), preview=preview, orientation=orientation), NEED, 10_000_000
-    )
+    picture, _ = decode_raw(make_dng(marked(600, 400), preview=preview, orientation=orientation), NEED, 10_000_000)
     assert picture.source is DecodeSource.EMBEDDED_PREVIEW
     assert (picture.width, picture.height) == ((400, 600) if orientation in (6, 8) else (600, 400))
     assert picture.image.size == ((200, 300) if orientation in (6, 8) else (300, 200))
@@ -110,7 +106,5 @@ def test_a_raw_photo_is_whole(marked: Marked, make_dng: MakeDng, decode_options:
     assert photo.views.shape == (1, 64, 64, 3)
 
 
-def test_a_tiff_under_a_raw_name_is_a_tiff(
-    marked: Marked, encode: Encode, decode_options: DecodeOptions
-) -> None:
+def test_a_tiff_under_a_raw_name_is_a_tiff(marked: Marked, encode: Encode, decode_options: DecodeOptions) -> None:
     assert decode(encode(marked(60, 40), "TIFF"), "scan.dng", decode_options).format == "TIFF"

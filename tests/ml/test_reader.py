@@ -83,9 +83,7 @@ def test_no_permission(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["append", "truncate", "touch"])
-def test_a_change_during_the_read_is_noticed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
-) -> None:
+def test_a_change_during_the_read_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     path = tmp_path / "growing.jpg"
     path.write_bytes(b"x" * 1000)
     fdopen = os.fdopen

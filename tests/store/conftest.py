@@ -59,10 +59,7 @@ class Library:
         """Put the paths, each in the root that its first part names, and lease all that is due."""
         roots = [self.roots["/" + path.split("/")[1]] for path in paths]
         await self.catalog.queue.put(
-            [
-                NewTask(path, root.id, self.job_id, force=force)
-                for path, root in zip(paths, roots, strict=True)
-            ]
+            [NewTask(path, root.id, self.job_id, force=force) for path, root in zip(paths, roots, strict=True)]
         )
         return await self.catalog.queue.lease(10_000)
 

@@ -128,9 +128,7 @@ async def test_a_copy_in_another_collection_is_found_there(library: Library) -> 
         assert [hit.id for hit in hits] == [image]
 
 
-async def test_an_interrupted_sync_is_finished_by_the_next(
-    library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_interrupted_sync_is_finished_by_the_next(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("store.vectors.sync.BATCH", 2)
     await library.add(*range(7))
     await library.vanish(0, 1, 2, 3, 4)

@@ -31,9 +31,7 @@ def test_migrations_make_the_schema_that_the_code_declares(tmp_path: Path) -> No
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        migrated = set(
-            connection.scalars(text("SELECT sql FROM sqlite_master WHERE sql NOT LIKE '%alembic%'"))
-        )
+        migrated = set(connection.scalars(text("SELECT sql FROM sqlite_master WHERE sql NOT LIKE '%alembic%'")))
     engine.dispose()
     declared_engine = create_engine("sqlite://")
     metadata.create_all(declared_engine)
@@ -48,9 +46,7 @@ def test_migrations_make_the_schema_that_the_code_declares(tmp_path: Path) -> No
         s for s in shape(migrated) if s.startswith("CREATE INDEX")
     }
     for constraint in ("CHECK", "AUTOINCREMENT", "WITHOUT ROWID", "CASCADE"):
-        assert sum(s.count(constraint) for s in migrated) == sum(s.count(constraint) for s in declared), (
-            constraint
-        )
+        assert sum(s.count(constraint) for s in migrated) == sum(s.count(constraint) for s in declared), constraint
 
 
 async def test_opening_again_finds_what_was_written(tmp_path: Path) -> None:
@@ -167,9 +163,7 @@ async def test_a_reading_connection_cannot_write(catalog: Catalog, tmp_path: Pat
     await database.close()
 
 
-async def test_a_cancelled_write_is_rolled_back_and_frees_the_writer(
-    catalog: Catalog, tmp_path: Path
-) -> None:
+async def test_a_cancelled_write_is_rolled_back_and_frees_the_writer(catalog: Catalog, tmp_path: Path) -> None:
     database = Database(tmp_path / FILE_NAME)
     written = asyncio.Event()
 

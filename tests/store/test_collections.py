@@ -60,9 +60,7 @@ async def test_deleting_forgets_what_is_in_no_other_collection(library: Library)
     await library.attach("/a/shared.jpg", "shared")
     await library.index("/a/untouched.jpg", "untouched")
     await library.stale()
-    await catalog.roots.sync_config(
-        [RootSpec("/a", "one"), RootSpec("/c", "one")]
-    )  # /b is not watched any more
+    await catalog.roots.sync_config([RootSpec("/a", "one"), RootSpec("/c", "one")])  # /b is not watched any more
 
     stale = await catalog.collections.delete("two")
 

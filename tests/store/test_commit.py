@@ -52,10 +52,7 @@ async def _prepare(library: Library, prior: str) -> None:
 
 async def _outcome(library: Library, name: str, task: Task) -> Outcome:
     stat = library.stat("/x/new", size=7)
-    ids = {
-        path: record.id
-        for path, record in (await library.catalog.files.by_paths([AT, ELSEWHERE, GONE])).items()
-    }
+    ids = {path: record.id for path, record in (await library.catalog.files.by_paths([AT, ELSEWHERE, GONE])).items()}
     outcomes: dict[str, Callable[[], Outcome]] = {
         "indexed": lambda: replace(library.indexed(task, "new"), stat=stat),
         "indexed again": lambda: replace(library.indexed(task, "old"), stat=stat),
@@ -156,9 +153,7 @@ async def test_each_outcome_over_each_prior_state(library: Library, name: str, p
 
     row, stale = EXPECTED[name][prior]
     found = (await catalog.files.by_paths([AT])).get(AT)
-    assert (found and (found.state, found.image_id)) == (
-        row and (row[0], library.id(row[1]) if row[1] else None)
-    )
+    assert (found and (found.state, found.image_id)) == (row and (row[0], library.id(row[1]) if row[1] else None))
     written = name not in {"vanished", "unchanged", "deferred"}
     if found is not None:
         assert found.stat == (library.stat("/x/new", size=7) if written else before and before.stat)
@@ -184,9 +179,7 @@ async def test_quarantine_tells_why_and_how_often(library: Library) -> None:
     (failure,) = (await library.catalog.files.failures(10)).items
     assert (failure.path, failure.code, failure.attempts) == ("/a/1.jpg", "DECODE_TIMEOUT", 2)
     (task,) = await library.lease("/a/1.jpg")
-    await library.catalog.commit(
-        [Failed(task, library.stat("/a/1.jpg", size=5), "TOO_LARGE", "another file")]
-    )
+    await library.catalog.commit([Failed(task, library.stat("/a/1.jpg", size=5), "TOO_LARGE", "another file")])
     (failure,) = (await library.catalog.files.failures(10)).items
     assert failure.attempts == 1  # another content: its tries count anew
 
@@ -195,8 +188,7 @@ async def test_two_files_swap_their_names(library: Library) -> None:
     for name in "xy":
         await library.index(f"/a/{name}.jpg", name)
     ids = {
-        path[3]: record.id
-        for path, record in (await library.catalog.files.by_paths(["/a/x.jpg", "/a/y.jpg"])).items()
+        path[3]: record.id for path, record in (await library.catalog.files.by_paths(["/a/x.jpg", "/a/y.jpg"])).items()
     }
     tasks = {task.path[3]: task for task in await library.lease("/a/x.jpg", "/a/y.jpg")}
     moves = [
@@ -213,9 +205,7 @@ async def test_two_files_swap_their_names(library: Library) -> None:
 
 
 @pytest.mark.parametrize("moved_first", [True, False])
-async def test_a_new_photo_takes_the_name_that_a_moved_one_left(
-    library: Library, *, moved_first: bool
-) -> None:
+async def test_a_new_photo_takes_the_name_that_a_moved_one_left(library: Library, *, moved_first: bool) -> None:
     await library.index("/a/x.jpg", "x")
     row = (await library.catalog.files.by_paths(["/a/x.jpg"]))["/a/x.jpg"]
     tasks = {task.path: task for task in await library.lease("/a/x.jpg", "/a/z.jpg")}

@@ -45,9 +45,7 @@ async def test_under_gives_failed_and_missing_rows_too(library: Library) -> None
     await _fill(library, "/a/1.jpg", "/a/2.jpg")
     await library.vanish("/a/2.jpg")
     await library.fail("/a/3.jpg")
-    states = [
-        r.state async for records in library.catalog.files.under(library.roots["/a"].id) for r in records
-    ]
+    states = [r.state async for records in library.catalog.files.under(library.roots["/a"].id) for r in records]
     assert states == [FileState.PRESENT, FileState.MISSING, FileState.FAILED]
     files = library.catalog.files
     assert await files.count() == 3
@@ -97,9 +95,7 @@ async def test_failures_come_in_pages_the_newest_first(library: Library) -> None
     for n in range(5):
         await library.fail(f"/a/{n}.jpg")
     tasks = await library.lease("/a/5.jpg", "/a/6.jpg")  # failed in the same moment
-    await library.catalog.commit(
-        [Failed(task, library.stat(task.path), "TOO_LARGE", "big") for task in tasks]
-    )
+    await library.catalog.commit([Failed(task, library.stat(task.path), "TOO_LARGE", "big") for task in tasks])
     seen: list[str] = []
     cursor: str | None = None
     while True:

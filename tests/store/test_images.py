@@ -115,9 +115,7 @@ async def test_random_draws_present_images_of_a_collection(library: Library) -> 
         await library.index(f"/{'ab'[n % 2]}/{n}.jpg", str(n))
     await library.vanish("/a/0.jpg")
     images = library.catalog.images
-    assert {image.path for image in await images.random(10)} == {
-        f"/{'ab'[n % 2]}/{n}.jpg" for n in range(1, 6)
-    }
+    assert {image.path for image in await images.random(10)} == {f"/{'ab'[n % 2]}/{n}.jpg" for n in range(1, 6)}
     assert {image.path for image in await images.random(10, "one")} == {"/a/2.jpg", "/a/4.jpg"}
     assert len(await images.random(2)) == 2
     draws = {tuple(image.id for image in await images.random(5)) for _ in range(20)}
@@ -150,6 +148,4 @@ async def test_the_cache_gives_all_that_a_rebuild_needs(library: Library, chunk:
     one, two = library.roots["/a"].collection_id, library.roots["/b"].collection_id
     assert found == {library.id("x"): (one, two), library.id("y"): (one,)}
     assert [points async for points in library.catalog.cache.all("elsewhere")] == []
-    assert set(await library.catalog.cache.get([library.sha256("z"), "unknown"], "space")) == {
-        library.sha256("z")
-    }
+    assert set(await library.catalog.cache.get([library.sha256("z"), "unknown"], "space")) == {library.sha256("z")}

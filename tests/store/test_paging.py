@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from store.errors import InvalidCursorError
 from store.paging import Key, decode_cursor, encode_cursor
 
-keys = st.lists(
-    st.one_of(st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False)), max_size=4
-)
+keys = st.lists(st.one_of(st.integers(), st.text(), st.floats(allow_nan=False, allow_infinity=False)), max_size=4)
 
 
 @given(st.text(), keys)

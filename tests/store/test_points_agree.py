@@ -53,9 +53,7 @@ async def _play(library_class: type[Library], history: list[dict[str, tuple[str,
         points: Points = {}
         for step in history:
             outcomes = [
-                _outcome(library, task, *step[task.path])
-                for task in await library.lease(*step)
-                if task.path in step
+                _outcome(library, task, *step[task.path]) for task in await library.lease(*step) if task.path in step
             ]
             for outcome in outcomes:
                 if isinstance(outcome, Indexed):

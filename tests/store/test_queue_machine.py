@@ -100,9 +100,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def lease(self, limit: int) -> None:
-        ready = [
-            (r.priority, r.order, path) for path, r in self.rows.items() if not r.lease and r.due <= self.now
-        ]
+        ready = [(r.priority, r.order, path) for path, r in self.rows.items() if not r.lease and r.due <= self.now]
         tasks = self.runner.run(self.catalog.queue.lease(limit))
         assert [task.path for task in tasks] == [path for *_, path in sorted(ready)[:limit]]
         for task in tasks:

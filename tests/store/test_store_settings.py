@@ -15,9 +15,7 @@ def test_a_server_is_given_by_its_url(url: str) -> None:
     assert StoreSettings(qdrant=url + "/").qdrant == url
 
 
-@pytest.mark.parametrize(
-    "value", ["", "localhost:6333", "ftp://host", "http://", "Embedded", "http://host:port"]
-)
+@pytest.mark.parametrize("value", ["", "localhost:6333", "ftp://host", "http://", "Embedded", "http://host:port"])
 def test_anything_else_is_refused(value: str) -> None:
     with pytest.raises(ValidationError):
         StoreSettings(qdrant=value)

@@ -83,9 +83,7 @@ def test_a_full_disk_has_its_own_error_and_leaves_the_old_one(
     assert files_in(tmp_path) == [f"{SHA}.jpg"]
 
 
-def test_other_faults_of_the_disk_stay_what_they_are(
-    store: ThumbnailStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_faults_of_the_disk_stay_what_they_are(store: ThumbnailStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(descriptor: int) -> None:
         raise OSError(errno.EIO, "I/O error")
 
@@ -94,9 +92,7 @@ def test_other_faults_of_the_disk_stay_what_they_are(
         store.write(SHA, b"new")
 
 
-def test_a_crash_between_write_and_rename_leaves_what_sweep_removes(
-    store: ThumbnailStore, tmp_path: Path
-) -> None:
+def test_a_crash_between_write_and_rename_leaves_what_sweep_removes(store: ThumbnailStore, tmp_path: Path) -> None:
     store.write(SHA, b"old")
     program = (
         "import os, signal, sys; from pathlib import Path; from store.thumbnails import ThumbnailStore\n"

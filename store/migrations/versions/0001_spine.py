@@ -90,9 +90,7 @@ def _library() -> None:
         sa.ForeignKeyConstraint(
             ["collection_id"], ["collection.id"], name="fk_collection_image_collection_id", ondelete="CASCADE"
         ),
-        sa.ForeignKeyConstraint(
-            ["image_id"], ["image.id"], name="fk_collection_image_image_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["image_id"], ["image.id"], name="fk_collection_image_image_id", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("collection_id", "image_id", name="pk_collection_image"),
         sqlite_with_rowid=False,
     )
@@ -120,9 +118,7 @@ def _library() -> None:
         sa.UniqueConstraint("path", name="uq_file_path"),
         sqlite_autoincrement=True,
     )
-    op.create_index(
-        "ix_file_failed", "file", ["failed_at", "id"], sqlite_where=sa.text("failed_at IS NOT NULL")
-    )
+    op.create_index("ix_file_failed", "file", ["failed_at", "id"], sqlite_where=sa.text("failed_at IS NOT NULL"))
     op.create_index("ix_file_image_id_state", "file", ["image_id", "state"])
     op.create_index("ix_file_inode_device", "file", ["inode", "device"])
     op.create_index("ix_file_root_id_path", "file", ["root_id", "path"])
@@ -196,9 +192,7 @@ def _models() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_vector_space"),
     )
-    op.create_index(
-        "ix_vector_space_active", "vector_space", ["active"], unique=True, sqlite_where=sa.text("active")
-    )
+    op.create_index("ix_vector_space_active", "vector_space", ["active"], unique=True, sqlite_where=sa.text("active"))
     op.create_table(
         "ml_cache",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -19,9 +19,7 @@ from ml.encoders.registry import load_encoder
 from ml.settings import MlSettings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read by huggingface_hub when it is imported
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # as ml.device does, but these tests import torch before it
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as ml.device does, but these tests import torch before it
 
 DATA = Path(__file__).parents[2] / "data"
 MakeViews = Callable[[Image.Image, ViewSpec], NDArray[np.uint8]]
@@ -68,8 +66,6 @@ def _views(image: Image.Image, spec: ViewSpec) -> NDArray[np.uint8]:
     for crop in spec.crops:
         edge = min(image.size) * shares[crop]
         left, top = (image.width - edge) / 2, (image.height - edge) / 2
-        view = image.convert("RGB").resize(
-            (spec.size, spec.size), resample, (left, top, left + edge, top + edge)
-        )
+        view = image.convert("RGB").resize((spec.size, spec.size), resample, (left, top, left + edge, top + edge))
         views.append(np.asarray(view))
     return np.stack(views)

@@ -49,9 +49,7 @@ def gallery(bundled: Encoder, views: dict[str, NDArray[np.uint8]]) -> Gallery:
         ("a flower", "flower"),
     ],
 )
-def test_the_described_photo_leads_clearly(
-    bundled: Encoder, gallery: Gallery, query: str, photo: str
-) -> None:
+def test_the_described_photo_leads_clearly(bundled: Encoder, gallery: Gallery, query: str, photo: str) -> None:
     (vector,) = bundled.encode_texts([query])
     scores = {name: float(embedding.vector @ vector) for name, embedding in gallery.items()}
     first, second = sorted(scores.values(), reverse=True)[:2]

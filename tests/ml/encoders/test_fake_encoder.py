@@ -38,9 +38,7 @@ def test_texts_are_unit_vectors_of_their_own(texts: list[str]) -> None:
 def test_equal_pixels_have_equal_vectors_and_like_shades_near_ones() -> None:
     rng = np.random.default_rng(5)
     photo = rng.integers(0, 240, FakeEncoder.view_spec.shape, dtype=np.uint8)
-    same, again, brighter = (
-        e.vector for e in FakeEncoder().encode_images(np.stack([photo, photo, photo + 4]))
-    )
+    same, again, brighter = (e.vector for e in FakeEncoder().encode_images(np.stack([photo, photo, photo + 4])))
     np.testing.assert_array_equal(same, again)
     assert same @ brighter > 0.95
     assert same.dtype == np.float32

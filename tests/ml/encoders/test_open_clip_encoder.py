@@ -74,9 +74,7 @@ def test_names_that_say_too_little_are_refused_with_an_example(rest: str) -> Non
         ("open_clip:ViT-B-32/laion2b_s34b_b79k", "Connect once .* or copy a checkpoint"),
     ],
 )
-def test_absent_weights_say_what_to_do(
-    name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_absent_weights_say_what_to_do(name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -118,9 +116,7 @@ def test_an_architecture_that_is_nowhere_defined_is_refused(broken: Path) -> Non
 
 
 @pytest.mark.parametrize("configuration", ["{", "[]", '{"embed_dim": 32}'])
-def test_a_malformed_architecture_is_refused_and_does_no_lasting_harm(
-    broken: Path, configuration: str
-) -> None:
+def test_a_malformed_architecture_is_refused_and_does_no_lasting_harm(broken: Path, configuration: str) -> None:
     sound = broken.with_suffix(".json").read_text()
     broken.with_suffix(".json").write_text(configuration)
     with pytest.raises(ModelUnavailableError, match="not a model configuration"):

@@ -173,9 +173,7 @@ async def test_one_that_cannot_start_says_so(tmp_path: Path, monkeypatch: pytest
     await index.close()
 
 
-async def test_close_does_not_wait_for_a_start_that_hangs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_close_does_not_wait_for_a_start_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "program.py"
     program.write_text("import time\ntime.sleep(60)")
     monkeypatch.setattr(edge_child, "__file__", str(program))
@@ -220,9 +218,7 @@ async def test_close_kills_a_child_that_hangs(index: EdgeIndex, monkeypatch: pyt
     assert not is_alive(pid)
 
 
-async def test_a_child_that_does_not_answer_is_replaced(
-    index: EdgeIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_child_that_does_not_answer_is_replaced(index: EdgeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge_process, "REPLY_DEADLINE", 0.1)
     os.kill(pid_of(index), signal.SIGSTOP)
     with pytest.raises(VectorStoreError):
@@ -320,9 +316,7 @@ async def test_half_a_creation_is_begun_again(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shard"]
 
 
-async def test_a_nearly_full_disk_is_refused_before_writing(
-    index: EdgeIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_nearly_full_disk_is_refused_before_writing(index: EdgeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edge_process, "SPACE_RESERVE", 1 << 60)
     with pytest.raises(DiskSpaceError, match="MiB are free"):
         await index.upsert(new_points(1))

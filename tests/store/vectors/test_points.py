@@ -44,9 +44,7 @@ def test_the_first_bad_point_is_named() -> None:
         checked_matrix([Point(good, AXIS), Point(bad, AXIS * np.nan)], 3)
 
 
-@pytest.mark.parametrize(
-    "name", ["7", "", ONE.replace("-", ""), f"{{{ONE}}}", str(uuid.UUID(int=10)).upper()]
-)
+@pytest.mark.parametrize("name", ["7", "", ONE.replace("-", ""), f"{{{ONE}}}", str(uuid.UUID(int=10)).upper()])
 def test_only_a_canonical_uuid_is_an_id(name: str) -> None:
     with pytest.raises(PointRejectedError, match="UUID"):
         checked_matrix([Point(name, AXIS)], 3)

@@ -37,9 +37,7 @@ def point_id(number: int) -> str:
 
 
 def some_points(count: int, seed: int = 0) -> list[Point]:
-    return [
-        Point(point_id(number), row, (number % 3, 100)) for number, row in enumerate(unit_rows(count, seed))
-    ]
+    return [Point(point_id(number), row, (number % 3, 100)) for number, row in enumerate(unit_rows(count, seed))]
 
 
 @pytest.fixture(params=["edge", "rest", "server"])
@@ -161,9 +159,7 @@ async def test_large_upserts_are_split(index: VectorIndex, monkeypatch: pytest.M
         ((), set()),
     ],
 )
-async def test_filter_by_collections(
-    index: VectorIndex, wanted: tuple[int, ...] | None, expected: set[int]
-) -> None:
+async def test_filter_by_collections(index: VectorIndex, wanted: tuple[int, ...] | None, expected: set[int]) -> None:
     points = some_points(30)
     await index.upsert(points)
     hits = await index.search(points[0].vector, limit=50, where=VectorFilter(collections=wanted))
