@@ -35,7 +35,9 @@ class Burst:
             yield job_id
         finally:
             self._working -= 1
-            await self._close_if_over()
+        # Not reached after a fault or a cancellation, which closing must not hide: the next round closes the
+        # job, or recovery at the next start.
+        await self._close_if_over()
 
     async def _close_if_over(self) -> None:
         if self._job is None or self._working or self._dirty():
