@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from store.engine_errors import wrapped
+from store.unbroken import to_the_end
 
 READERS = 4  # connections, each a thread; more readers wait for one
 BUSY_SECONDS = 10.0  # how long to wait for a lock of another process (a backup, a command beside the daemon)
@@ -46,15 +48,14 @@ class Database:
     async def close(self) -> None:
         """Close all connections. May be called twice; the next use opens new ones."""
         await self._readers.dispose()
-        await (
-            self._writer.dispose()
-        )  # last: only a connection that may write moves the WAL into the file on its way out
+        # Last: only a connection that may write moves the WAL into the file on its way out.
+        await self._writer.dispose()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection that sees the catalog as it is now, whatever is written meanwhile. It cannot write."""
         with wrapped(self.path):
-            async with self._readers.connect() as connection:
+            async with _opened(self._readers) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -62,8 +63,37 @@ class Database:
         """The one writing transaction: committed when the block ends, rolled back when it raises."""
         async with self._write_lock:
             with wrapped(self.path):
-                async with self._writer.begin() as connection:
+                async with _opened(self._writer) as connection:
                     yield connection
+                    await to_the_end(connection.commit())
+
+
+@asynccontextmanager
+async def _opened(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection of the pool; what is not committed when it goes back is rolled back."""
+    connection = _Connection(engine)
+    try:
+        await to_the_end(connection.start())
+        yield connection
+    finally:
+        if connection.sync_connection is not None:  # it was started, even if the caller was cancelled meanwhile
+            await to_the_end(connection.close())
+
+
+class _Connection(AsyncConnection):
+    """Runs each statement to its end, and lets a cancellation of the caller take effect only then.
+
+    A cancelled statement would go on in the driver's thread while SQLAlchemy, which cannot know how it ends, drops
+    the connection: a `BEGIN IMMEDIATE` that goes through after that holds the write lock for ever.
+    """
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """See AsyncConnection."""
+        return await to_the_end(super().execute(*args, **kwargs))
+
+    async def exec_driver_sql(self, *args: Any, **kwargs: Any) -> Any:
+        """See AsyncConnection."""
+        return await to_the_end(super().exec_driver_sql(*args, **kwargs))
 
 
 def _engine(path: Path, begin: str, *, connections: int, query_only: bool = False) -> AsyncEngine:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -62,6 +64,21 @@ def no_leftovers() -> Iterator[None]:
         if time.monotonic() > deadline:
             pytest.fail(f"the test left behind: {', '.join(map(str, left))}")
         threading.Event().wait(0.02)
+
+
+@pytest.fixture
+def unprivileged_path() -> Iterator[Path]:
+    """An empty folder, and the rights of nobody while the test runs: root may read everything."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

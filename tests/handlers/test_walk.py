@@ -88,16 +88,13 @@ def test_start_that_is_gone_or_no_folder_holds_nothing(tmp_path: Path) -> None:
     assert walked(tmp_path / "a.jpg") == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable_folder_is_named(tmp_path: Path) -> None:
-    make(tmp_path, "a.jpg", "closed/b.jpg")
-    (tmp_path / "closed").chmod(0)
-    walk = Walk(str(tmp_path), PathFilter(str(tmp_path)))
-    try:
-        assert [file.path for files in walk.chunks(10) for file in files] == [str(tmp_path / "a.jpg")]
-    finally:
-        (tmp_path / "closed").chmod(0o700)
-    assert walk.unreadable == [str(tmp_path / "closed")]
+def test_unreadable_folder_is_named(unprivileged_path: Path) -> None:
+    root = unprivileged_path
+    make(root, "a.jpg", "closed/b.jpg")
+    (root / "closed").chmod(0)
+    walk = Walk(str(root), PathFilter(str(root)))
+    assert [file.path for files in walk.chunks(10) for file in files] == [str(root / "a.jpg")]
+    assert walk.unreadable == [str(root / "closed")]
 
 
 def test_folder_with_an_io_error_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
