@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import stat as stat_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from handlers.filters import PathFilter
 from handlers.presence import RootPresence
 from store.catalog import Catalog
 from store.records import (
@@ -76,7 +77,8 @@ class Classifier:
 
     async def classify(self, tasks: Sequence[Task]) -> Verdicts:
         """Verdicts on all tasks. Each task is in exactly one place of the answer."""
-        looks = await asyncio.to_thread(self._look_at, [task.path for task in tasks])
+        roots = {root.id: root for root in await self._catalog.roots.all()}
+        looks = await asyncio.to_thread(self._look_at, tasks, roots)
         rows = await self._catalog.files.by_paths([task.path for task in tasks])
         stats = [found for found in looks.values() if isinstance(found, FileStat)]
         twins = await self._catalog.files.by_identity(stats)
@@ -92,11 +94,21 @@ class Classifier:
                 vanished.append(task)
             else:
                 verdicts.add(batch.arrival(task, found))
-        verdicts.outcomes += await self._vanished(vanished, batch)
+        verdicts.outcomes += await self._vanished(vanished, batch, roots)
         return verdicts
 
-    def _look_at(self, paths: Sequence[str]) -> dict[str, _Look]:
-        return {path: look(path, follow_symlinks=self._follow_symlinks) for path in paths}
+    def _look_at(self, tasks: Sequence[Task], roots: Mapping[int, Root]) -> dict[str, _Look]:
+        """What is at each path. A file that its root does not want (any more) is as good as gone."""
+        filters = {
+            root_id: PathFilter(root.path, recursive=root.recursive, exclude=root.exclude)
+            for root_id, root in roots.items()
+        }
+        return {
+            task.path: look(task.path, follow_symlinks=self._follow_symlinks)
+            if task.root_id in filters and filters[task.root_id].wants_file(task.path)
+            else None
+            for task in tasks
+        }
 
     def _gone(self, rows: Sequence[FileRecord]) -> set[int]:
         """Rows whose path is seen not to hold that very file any more: those can have moved."""
@@ -110,10 +122,7 @@ class Classifier:
             return Unchanged(task)  # it cannot be seen, which does not mean that it is gone
         return Failed(task, FileStat(0, 0, 0, 0), "UNREADABLE", found.reason)
 
-    async def _vanished(self, tasks: Sequence[Task], batch: _Batch) -> list[Outcome]:
-        if not tasks:
-            return []
-        roots: dict[int, Root] = {root.id: root for root in await self._catalog.roots.all()}
+    async def _vanished(self, tasks: Sequence[Task], batch: _Batch, roots: Mapping[int, Root]) -> list[Outcome]:
         concerned = [roots[root_id] for root_id in {task.root_id for task in tasks} if root_id in roots]
         present = await asyncio.to_thread(self._presence.present, concerned)
         return [
@@ -137,7 +146,8 @@ class _Batch:
         if task.force:
             return ToRead(task, found)
         if row is not None and row.stat == found and row.image_id is not None:
-            return Unchanged(task) if row.state is FileState.PRESENT else Attached(task, found, row.image_id)
+            as_known = row.state is FileState.PRESENT and row.root_id == task.root_id
+            return Unchanged(task) if as_known else Attached(task, found, row.image_id)
         for twin in self._twins.get(found, ()):
             if twin.image_id is None or twin.path == task.path or twin.id in self._taken:
                 continue

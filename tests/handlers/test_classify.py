@@ -193,3 +193,41 @@ async def test_every_task_gets_one_verdict(folder: Folder) -> None:
     verdicts = await folder.classify(*names)
     all_verdicts: list[Outcome | ToRead] = [*verdicts.outcomes, *verdicts.to_read]
     assert sorted(Path(one.task.path).name for one in all_verdicts) == sorted(names)
+
+
+async def test_a_file_that_is_excluded_now_has_vanished(folder: Folder) -> None:
+    await folder.index("a.jpg", "a")
+    await folder.catalog.roots.sync_config([RootSpec(str(folder.path), "default", exclude=("a.*",))])
+    assert [type(one) for one in (await folder.classify("a.jpg")).outcomes] == [Vanished]
+
+
+async def test_a_root_inside_takes_its_files_over(folder: Folder) -> None:
+    (folder.path / "inner").mkdir()
+    image = await folder.index("inner/a.jpg", "a")
+    inner = await folder.catalog.roots.ensure_ingest(str(folder.path / "inner"), "other")
+    await folder.catalog.queue.put([NewTask(str(folder.path / "inner/a.jpg"), inner.id, folder.job)])
+    verdicts = await folder.classifier.classify(await folder.catalog.queue.lease(1))
+    [outcome] = verdicts.outcomes
+    assert isinstance(outcome, Attached)
+    await folder.catalog.commit(verdicts.outcomes)
+    record = await folder.catalog.images.get(image)
+    assert record is not None
+    assert "other" in record.collections
+
+
+async def test_a_root_that_was_made_again_is_there_and_one_on_another_device_is_not(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.path.rename(folder.path.with_name("old"))
+    folder.path.mkdir()
+    (folder.path / "new.txt").touch()
+    assert folder.presence.present([folder.root]) == {folder.root.id}
+    stat = os.stat
+
+    def elsewhere(path: str) -> os.stat_result:
+        values = list(stat(path))
+        values[2] += 1  # st_dev
+        return os.stat_result(values)
+
+    monkeypatch.setattr("handlers.presence.os.stat", elsewhere)
+    assert folder.presence.present([folder.root]) == set()
