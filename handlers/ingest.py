@@ -20,13 +20,14 @@ from handlers.committer import Committer, Ready
 from handlers.counters import Counters
 from handlers.facts import facts_of
 from ml.decode.types import ReadResult
-from ml.errors import MlError, VanishedError
+from ml.errors import MlError, MlServiceDownError, VanishedError
 from ml.service import Decoder, Embedder, OpenPhoto
 from store.catalog import Catalog
 from store.records import Attached, Deferred, Failed, FileStat, Indexed, Outcome, Task, Vanished
 
 LEASE = 128  # rows leased at once: few transactions, and few rows to free after a crash
-FIRST_RETRY = 2.0  # seconds; doubled at each further try, with up to a quarter of jitter
+FIRST_RETRY = 2.0  # seconds; doubled at each further try up to the last, with up to a quarter of jitter
+LAST_RETRY = 300.0
 IDLE_LOOK = 60.0  # seconds between looks at the queue when nobody calls
 
 log = structlog.get_logger()
@@ -122,10 +123,11 @@ class Ingest:
 
     def _fault(self, found: ToRead, error: MlError) -> Outcome:
         task = found.task
-        if not error.retryable or task.attempts >= self._max_attempts:
+        gives_up = not error.retryable or task.attempts >= self._max_attempts
+        if gives_up and not isinstance(error, MlServiceDownError):  # that is never the file's fault
             return Failed(task, found.stat, error.code, str(error))
-        delay = FIRST_RETRY * 2 ** (task.attempts - 1) * random.uniform(1.0, 1.25)  # noqa: S311 - jitter
-        return Deferred(task, delay, error.code, str(error))
+        delay = min(FIRST_RETRY * 2 ** (task.attempts - 1), LAST_RETRY)
+        return Deferred(task, delay * random.uniform(1.0, 1.25), error.code, str(error))  # noqa: S311 - jitter
 
     async def _photo(self, task: Task) -> Ready:
         while (ready := await self._attempt(task)) is None:

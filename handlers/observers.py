@@ -1,12 +1,10 @@
 """watchdog's observers, taught what they do not tell by themselves (read against watchdog 7.1).
 
-* An overflow of the inotify queue is logged and the watches are rebuilt, but no event says that events were
-lost. * A watch that cannot be had for a folder *below* the root (ENOSPC: the user's watches are used up) is
-passed over in
-  silence; only the root's own failure is raised.
-* Every folder gets a watch, the ones nobody wants included, and a NAS has one `@eaDir` for each folder of
-photographs. * Our own reading of files would come back as events if the event filter did not keep it from
-being asked for.
+An overflow of the inotify queue is logged and the watches are rebuilt, but no event says that events were lost. A
+watch that cannot be had for a folder *below* the root (ENOSPC: the user's watches are used up) is passed over in
+silence; only the root's own failure is raised. Every folder gets a watch, the ones nobody wants included, and a NAS
+has one `@eaDir` for each folder of photographs. And our own reading of files would come back as events if the event
+filter did not keep it from being asked for.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from api.routing import Routes
 from api.schemas.image import FoundImage
 from api.schemas.page import Page
 from api.schemas.values import UNICODE, Cursor, Limit, Name
+from api.search import SearchPage
 from api.services import Services
 from api.validation import Body
 
@@ -34,6 +35,16 @@ class SearchAnswer(Page[FoundImage]):
     took_ms: float
     model: str
 
+    @classmethod
+    def of(cls, page: SearchPage) -> SearchAnswer:
+        """The answer as a client sees it."""
+        return cls(
+            items=[FoundImage.ranked(found.image, found.score, found.relevance) for found in page.items],
+            next_cursor=page.next_cursor,
+            took_ms=page.took_ms,
+            model=page.model,
+        )
+
 
 @routes.post(
     "/search/text",
@@ -46,10 +57,4 @@ class SearchAnswer(Page[FoundImage]):
 )
 async def search_text(services: Services, body: TextQuery) -> SearchAnswer:
     """Photos by what is in them."""
-    page = await services.search.text(body.query, body.limit, body.cursor, body.collection)
-    return SearchAnswer(
-        items=[FoundImage.ranked(found.image, found.score, found.relevance) for found in page.items],
-        next_cursor=page.next_cursor,
-        took_ms=page.took_ms,
-        model=page.model,
-    )
+    return SearchAnswer.of(await services.search.text(body.query, body.limit, body.cursor, body.collection))

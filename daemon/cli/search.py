@@ -54,7 +54,6 @@ async def _search_offline(config: Config, query: Json) -> Json:
     from pydantic import ValidationError
 
     from api.routes.search import SearchAnswer, TextQuery
-    from api.schemas.image import FoundImage
     from daemon.lock import InstanceLock
     from daemon.logs import configure_logging
     from daemon.wiring import open_offline
@@ -70,9 +69,7 @@ async def _search_offline(config: Config, query: Json) -> Json:
                 page = await offline.search.text(asked.query, asked.limit, None, asked.collection)
     except AlreadyRunningError as error:
         raise DaemonNotReadyError(error.pid) from error
-    items = [FoundImage.ranked(found.image, found.score, found.relevance) for found in page.items]
-    answer = SearchAnswer(items=items, next_cursor=page.next_cursor, took_ms=page.took_ms, model=page.model)
-    shaped: Json = answer.model_dump(mode="json")
+    shaped: Json = SearchAnswer.of(page).model_dump(mode="json")
     return shaped
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 
 from ml.decode import wire
 from ml.decode.types import DecodedPhoto, ReadResult
-from ml.errors import DecoderCrashedError, DecodeTimeoutError, MlError, MlServiceDownError
+from ml.errors import DecoderCrashedError, DecodeTimeoutError, MlError, MlServiceDownError, UnreadableError
 
 _START_SECONDS = 60.0  # a cold disk and a busy machine; it takes 0.2 s otherwise
 _END_SECONDS = 2.0
@@ -91,7 +91,10 @@ class WorkerProcess:
     async def read(self, path: str) -> ReadResult:
         """Let the process read a file and keep its bytes."""
         self.photos += 1
-        return await self._ask(wire.Read(path), ReadResult, "reading")
+        try:
+            return await self._ask(wire.Read(path), ReadResult, "reading")
+        except DecodeTimeoutError as error:
+            raise UnreadableError(str(error)) from error  # a disk that stalls is not the file's fault
 
     async def decode(self) -> DecodedPhoto:
         """Let the process decode the bytes that it keeps."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -41,6 +41,7 @@ async def test_a_trained_open_clip_checkpoint_finds_a_red_circle_first(photond: 
         draw(color, shape, seed=90_000 + number, size=320).save(photond.photos / f"{color}-{shape}.png")
     await photond.start()
     await photond.until_indexed(len(CLASSES))
+    page: dict[str, Any] = {}
     for color, shape in (("red", "circle"), ("blue", "square"), ("green", "triangle")):
         page = await photond.post("/search/text", {"query": f"a {color} {shape}", "limit": 5})
         assert Path(page["items"][0]["path"]).stem == f"{color}-{shape}"
