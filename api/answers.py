@@ -24,7 +24,7 @@ class ErrorBody(BaseModel):
     code: ErrorCode = Field(description="Stable; docs/errors.md explains each.")
     message: str = Field(description="For a person.")
     details: dict[str, object] = Field(
-        description="For a program. INVALID_REQUEST has `faults`: a list of `{place, message}`."
+        description="`hint`: what to do next. INVALID_REQUEST has `faults`: a list of `{place, message}`."
     )
     request_id: str = Field(description="Also in the `X-Request-ID` header and in the log.")
 
@@ -55,7 +55,7 @@ def error_response(request: web.Request, error: ApiError) -> web.Response:
     body = ErrorBody(
         code=error.code,
         message=error.message,
-        details=dict(error.details),
+        details={"hint": error.code.remedy, **error.details},
         request_id=request_id_of(request),
     )
     response = json_response(Error(error=body), error.code.status)

@@ -93,6 +93,9 @@ def _answer(url: str, status: int, content: bytes) -> Json:
 def _raise_refusal(url: str, status: int, answer: Json) -> None:
     fault = answer.get("error")
     if isinstance(fault, dict) and "code" in fault:
-        raise RequestFailedError(status, str(fault["code"]), str(fault.get("message", "")), fault.get("request_id"))
+        hint = fault.get("details", {}).get("hint")
+        raise RequestFailedError(
+            status, str(fault["code"]), str(fault.get("message", "")), hint, fault.get("request_id")
+        )
     if status != 503:  # a daemon that is not ready says why, and that is no refusal
         raise UnexpectedAnswerError(f"{url} answers with status {status} and no error of photond")

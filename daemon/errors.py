@@ -68,11 +68,14 @@ class UnexpectedAnswerError(DaemonError):
 
 
 class RequestFailedError(DaemonError):
-    """The daemon refused a request: its code and message, passed on."""
+    """The daemon refused a request: its code, message and hint, passed on."""
 
-    def __init__(self, status: int, code: str, message: str, request_id: str | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, hint: str | None = None, request_id: str | None = None
+    ) -> None:
         self.status = status
         self.code = code
+        self.hint = hint
         self.exit_code = ExitCode.NOT_FOUND if status == 404 else ExitCode.FAULT
         if status >= 500 and request_id:
             self.hint = f"look for request {request_id} in the daemon's log"

@@ -182,7 +182,8 @@ async def test_a_wrong_method_names_the_right_ones(client: Client) -> None:
 
 async def test_a_handlers_own_error_keeps_its_details(client: Client) -> None:
     error = await error_of(await client.delete("/api/v1/things/a"), 409)
-    assert (error["code"], error["details"]) == ("CONFLICT", {"by": "you"})
+    assert error["code"] == "CONFLICT"
+    assert error["details"] == {"hint": ErrorCode.CONFLICT.remedy, "by": "you"}
 
 
 @pytest.mark.parametrize(
