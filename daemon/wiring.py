@@ -25,11 +25,12 @@ from handlers.counters import Counters
 from handlers.ingest import Ingest
 from handlers.intake import Intake
 from handlers.library import Library
-from handlers.presence import RootPresence
+from handlers.offline import RootPresence
 from handlers.progress import Progress
 from handlers.scan import Scanner
 from handlers.watcher import Watcher
 from ml.batcher import Batcher
+from ml.decode.memory import worker_memory
 from ml.decode.pool import DecodePool, worker_count
 from ml.decode.wire import DecodeOptions
 from ml.encoders.protocol import Encoder
@@ -110,8 +111,9 @@ class Daemon:
         catalog = engines.catalog
         self.counters = Counters()
         self.progress = Progress()
+        self.presence = RootPresence(catalog)
         workers = worker_count(config.ml.decode_workers)
-        self.decoder = DecodePool(workers, _decode_options(config, engines.encoder))
+        self.decoder = DecodePool(workers, _decode_options(config, engines.encoder, workers))
         self.committer = Committer(
             catalog, engines.index, engines.thumbnails, engines.space_id, self.progress, self.counters
         )
@@ -119,7 +121,7 @@ class Daemon:
             catalog,
             Classifier(
                 catalog,
-                RootPresence(),
+                self.presence,
                 follow_symlinks=config.handlers.follow_symlinks,
                 max_attempts=config.handlers.max_attempts,
             ),
@@ -133,12 +135,15 @@ class Daemon:
             label_captions=config.ml.captions == "labels",
         )
         wake = self.ingest.wake
-        self.scanner = Scanner(catalog, config.handlers, self.counters)
+        self.scanner = Scanner(catalog, self.presence, config.handlers, self.counters)
         self.watcher = Watcher()
-        self.intake = Intake(catalog, self.watcher, self.scanner, self.progress, self.counters, config.handlers, wake)
+        self.intake = Intake(
+            catalog, self.watcher, self.scanner, self.presence, self.progress, self.counters, config.handlers, wake
+        )
         self.library = Library(
             catalog,
             self.scanner,
+            self.presence,
             self.intake,
             self.progress,
             self.ingest.wake,
@@ -175,7 +180,12 @@ class Daemon:
 
     def tasks(self) -> Mapping[str, Callable[[], Coroutine[object, object, None]]]:
         """What runs until the daemon stops."""
-        return {"commit": self.committer.run, "ingest": self.ingest.run, "intake": self.intake.run}
+        return {
+            "commit": self.committer.run,
+            "ingest": self.ingest.run,
+            "intake": self.intake.run,
+            "model": self._engines.embedder.join,
+        }
 
     def farewell(self) -> Stages:
         """The end while the tasks still run: nothing new comes in, what is in work is committed."""
@@ -190,7 +200,7 @@ class Daemon:
         """The end after the tasks: leases that are left are freed, then stores and model are closed."""
         return Stages(
             [
-                Stage("leases", LEASES, self._engines.catalog.queue.recover),
+                Stage("leases", LEASES, self._engines.catalog.queue.release),
                 Stage("stores", STORES, self._stack.aclose),
             ]
         )
@@ -207,7 +217,7 @@ class Daemon:
         await self.server.stop(GRACE)
 
 
-def _decode_options(config: Config, encoder: Encoder) -> DecodeOptions:
+def _decode_options(config: Config, encoder: Encoder, workers: int) -> DecodeOptions:
     return DecodeOptions(
         view_spec=encoder.view_spec,
         thumbnail_size=config.store.thumbnail_size,
@@ -215,4 +225,5 @@ def _decode_options(config: Config, encoder: Encoder) -> DecodeOptions:
         max_pixels=config.ml.max_pixels,
         max_file_size=config.handlers.max_file_size,
         timeout=config.ml.decode_timeout,
+        memory=worker_memory(config.ml.decode_memory, workers),
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handlers.filters import PathFilter
-from handlers.presence import RootPresence
+from handlers.offline import RootPresence
 from store.catalog import Catalog
 from store.records import (
     Attached,
@@ -124,9 +124,9 @@ class Classifier:
 
     async def _vanished(self, tasks: Sequence[Task], batch: _Batch, roots: Mapping[int, Root]) -> list[Outcome]:
         concerned = [roots[root_id] for root_id in {task.root_id for task in tasks} if root_id in roots]
-        present = await asyncio.to_thread(self._presence.present, concerned)
+        believed = await self._presence.believed(concerned)
         return [
-            Vanished(task) if task.root_id in present and not batch.has_moved(task.path) else Unchanged(task)
+            Vanished(task) if task.root_id in believed and not batch.has_moved(task.path) else Unchanged(task)
             for task in tasks
         ]
 

@@ -18,6 +18,7 @@ import structlog
 from handlers.burst import Burst
 from handlers.counters import Counters
 from handlers.debounce import Debouncer, DuePath
+from handlers.offline import RootPresence
 from handlers.progress import Progress
 from handlers.roots import RootMap
 from handlers.scan import Scanner
@@ -47,6 +48,7 @@ class Intake:
         catalog: Catalog,
         watcher: Watcher,
         scanner: Scanner,
+        presence: RootPresence,
         progress: Progress,
         counters: Counters,
         settings: HandlerSettings,
@@ -57,6 +59,7 @@ class Intake:
         self._catalog = catalog
         self._watcher = watcher
         self._scanner = scanner
+        self._presence = presence
         self._progress = progress
         self._counters = counters
         self._settings = settings
@@ -221,11 +224,11 @@ class Intake:
         """Watch the roots that are there, then scan those that are watched anew, or all."""
         roots = RootMap(await self._catalog.roots.all())
         self._debouncer.roots = [root.path for root in roots.watched()]
-        online = [root for root in roots.watched() if await self._scanner.look(root) is None]
+        online = [root for root in roots.watched() if await self._presence.look(root) is None]
         anew = await self._watcher.sync(online)
         covered = [root for changed in anew for root, _ in roots.covering(changed.path)]
         for root in roots.kept() if scan_all else {root.id: root for root in covered}.values():
-            if await self._scanner.look(root) is None:
+            if await self._presence.look(root) is None:
                 await self._scan(root)
 
     async def _scan(self, root: Root) -> None:

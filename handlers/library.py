@@ -19,6 +19,7 @@ from handlers.errors import (
 )
 from handlers.filters import PathFilter
 from handlers.intake import Intake
+from handlers.offline import RootPresence
 from handlers.progress import Progress
 from handlers.roots import RootMap, is_below
 from handlers.scan import Scanner
@@ -42,6 +43,7 @@ class Library:
         self,
         catalog: Catalog,
         scanner: Scanner,
+        presence: RootPresence,
         intake: Intake,
         progress: Progress,
         wake: Callable[[], None],
@@ -50,6 +52,7 @@ class Library:
     ) -> None:
         self._catalog = catalog
         self._scanner = scanner
+        self._presence = presence
         self._intake = intake
         self._progress = progress
         self._wake = wake

@@ -7,7 +7,6 @@ found out when its task is done.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,12 @@ import structlog
 from handlers.compare import aligned, compare
 from handlers.counters import Counters
 from handlers.filters import PathFilter
+from handlers.offline import RootPresence
 from handlers.roots import RootMap, is_below
 from handlers.settings import HandlerSettings
 from handlers.walk import Walk
 from store.catalog import Catalog
-from store.records import FileState, NewTask, Priority, Root, RootState
+from store.records import NewTask, Priority, Root
 
 CHUNK = 1000  # files of one visit to the walking thread, and rows of one query: each holds the loop some 20 ms
 
@@ -54,12 +54,14 @@ class Scanner:
     def __init__(
         self,
         catalog: Catalog,
+        presence: RootPresence,
         settings: HandlerSettings,
         counters: Counters,
         *,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._catalog = catalog
+        self._presence = presence
         self._counters = counters
         self._settings = settings
         self._clock_ns = clock_ns
@@ -79,7 +81,7 @@ class Scanner:
         there. Memory is bounded but for the paths that are missing. An offline root queues nothing.
         `wake` is called whenever tasks were queued.
         """
-        report = ScanReport(offline=await self.look(root))
+        report = ScanReport(offline=await self._presence.look(root))
         if report.offline is not None:
             return report
         foreign = [inner.path for inner in RootMap(await self._catalog.roots.all()).inside(root.path)]
@@ -107,29 +109,13 @@ class Scanner:
             await self._put(found.new + found.changed, root, job_id, wake, force=force)
         report.unreadable = walk.unreadable
         # Looked at once more: a disk that went away during the walk left nothing but missing files.
-        report.offline = await self.look(root) if missing else None
+        report.offline = await self._presence.look(root) if missing else None
         if report.offline is None:
             report.missing = len(missing)
             for start in range(0, len(missing), CHUNK):
                 await self._put(missing[start : start + CHUNK], root, job_id, wake)
             await self._conclude(root, directory, report)
         return report
-
-    async def look(self, root: Root) -> str | None:
-        """Why the root is offline, or None if it is not; its state in the catalog is set by it.
-
-        A folder that is gone, cannot be listed, or is empty although the catalog has photographs in it (as
-        when a disk is not mounted) says nothing about its files.
-        """
-        reason = await asyncio.to_thread(_why_absent, root)
-        if reason is None and await asyncio.to_thread(_is_empty, root):
-            present = await self._catalog.files.count(root.id, FileState.PRESENT)
-            reason = f"is empty, but {present} photos are known in it" if present else None
-        state = RootState.ONLINE if reason is None else RootState.OFFLINE
-        if state is not root.state:
-            log.warning("root_state", root=root.path, state=state.value, reason=reason)
-            await self._catalog.roots.set_state(root.id, state)
-        return reason
 
     async def _conclude(self, root: Root, directory: str | None, report: ScanReport) -> None:
         if report.unreadable:
@@ -144,29 +130,6 @@ class Scanner:
         if paths:
             await self._catalog.queue.put([NewTask(p, root.id, job_id, Priority.SCAN, force) for p in paths])
             wake()
-
-
-def _why_absent(root: Root) -> str | None:
-    try:
-        with os.scandir(root.path):
-            return None
-    except FileNotFoundError:
-        return "does not exist"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-
-
-def _is_empty(root: Root) -> bool:
-    """Whether the root holds nothing that could be a photograph or a folder of some."""
-    wanted = PathFilter(root.path, recursive=root.recursive, exclude=root.exclude)
-    try:
-        with os.scandir(root.path) as entries:
-            return not any(
-                wanted.wants_directory(entry.path) if entry.is_dir() else wanted.wants_file(entry.path)
-                for entry in entries
-            )
-    except OSError:
-        return True
 
 
 def _below_any(path: str, folders: Sequence[str]) -> bool:

@@ -26,6 +26,7 @@ from api.settings import ApiSettings
 from handlers.counters import Counters
 from handlers.intake import Intake
 from handlers.library import Library
+from handlers.offline import RootPresence
 from handlers.progress import Progress
 from handlers.scan import Scanner
 from handlers.settings import HandlerSettings
@@ -213,9 +214,10 @@ async def client(services: Services) -> AsyncIterator[Client]:
 def make_library(shelf: Shelf, counters: Counters) -> Library:
     """The real one. Its intake is not run: what is queued stays in the queue, to be looked at."""
     settings = HandlerSettings.model_validate({"settle": 0.0})
-    scanner = Scanner(shelf.catalog, settings, counters)
-    intake = Intake(shelf.catalog, Watcher(), scanner, shelf.progress, counters, settings, wake)
-    return Library(shelf.catalog, scanner, intake, shelf.progress, wake, (), [shelf.photos])
+    presence = RootPresence(shelf.catalog)
+    scanner = Scanner(shelf.catalog, presence, settings, counters)
+    intake = Intake(shelf.catalog, Watcher(), scanner, presence, shelf.progress, counters, settings, wake)
+    return Library(shelf.catalog, scanner, presence, intake, shelf.progress, wake, (), [shelf.photos])
 
 
 def wake() -> None:

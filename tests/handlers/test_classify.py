@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handlers.classify import Classifier, ToRead, Verdicts, look
-from handlers.presence import RootPresence
+from handlers.offline import RootPresence
 from store.catalog import Catalog
 from store.records import (
     Attached,
@@ -35,7 +35,7 @@ class Folder:
     def __init__(self, catalog: Catalog, path: Path) -> None:
         self.catalog = catalog
         self.path = path
-        self.presence = RootPresence()
+        self.presence = RootPresence(catalog)
         self.classifier = Classifier(catalog, self.presence, follow_symlinks=False, max_attempts=3)
         self.root: Root
         self.job = ""
@@ -46,7 +46,7 @@ class Folder:
         await self.catalog.spaces.activate("space", "fake", 2, "{}")
         self.job = (await self.catalog.jobs.create(JobKind.SCAN)).id
         (self.path / "keep.txt").touch()  # the folder is never empty
-        self.presence.present([self.root])
+        await self.presence.look(self.root)
 
     async def tasks(self, *names: str, force: bool = False) -> list[Task]:
         await self.catalog.queue.put(
@@ -220,8 +220,8 @@ async def test_a_root_that_was_made_again_is_there_and_one_on_another_device_is_
 ) -> None:
     folder.path.rename(folder.path.with_name("old"))
     folder.path.mkdir()
-    (folder.path / "new.txt").touch()
-    assert folder.presence.present([folder.root]) == {folder.root.id}
+    (folder.path / "new.jpg").touch()
+    assert await folder.presence.believed([folder.root]) == {folder.root.id}
     stat = os.stat
 
     def elsewhere(path: str) -> os.stat_result:
@@ -229,5 +229,5 @@ async def test_a_root_that_was_made_again_is_there_and_one_on_another_device_is_
         values[2] += 1  # st_dev
         return os.stat_result(values)
 
-    monkeypatch.setattr("handlers.presence.os.stat", elsewhere)
-    assert folder.presence.present([folder.root]) == set()
+    monkeypatch.setattr("handlers.offline.os.stat", elsewhere)
+    assert await folder.presence.believed([folder.root]) == set()

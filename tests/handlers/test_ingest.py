@@ -17,7 +17,7 @@ from handlers.classify import Classifier
 from handlers.committer import Committer
 from handlers.counters import Counters
 from handlers.ingest import Ingest
-from handlers.presence import RootPresence
+from handlers.offline import RootPresence
 from handlers.progress import Progress
 from ml.batcher import Batcher
 from ml.decode.pool import DecodePool
@@ -74,7 +74,7 @@ class Pipeline:
         stack.push_async_callback(self.embedder.close)
         stack.push_async_callback(self.end)
         self.committer = Committer(self.catalog, self.index, self.thumbnails, identity.id, self.progress, self.counters)
-        classifier = Classifier(self.catalog, RootPresence(), follow_symlinks=False, max_attempts=3)
+        classifier = Classifier(self.catalog, RootPresence(self.catalog), follow_symlinks=False, max_attempts=3)
         self.ingest = Ingest(
             self.catalog, classifier, self.decoder, self.embedder, self.committer, self.counters,
             parallel=6, max_attempts=3, label_captions=True,

@@ -14,6 +14,7 @@ import pytest
 
 from handlers.events import EventKind, FileEvent
 from handlers.intake import Intake
+from handlers.offline import RootPresence
 from handlers.scan import Scanner
 from handlers.settings import HandlerSettings
 from handlers.watcher import Watcher
@@ -77,8 +78,11 @@ class Running:
 async def running(shelf: Shelf, **settings: float) -> AsyncIterator[Running]:
     values = HandlerSettings.model_validate({"settle": SETTLE, "patience": 5, "rescan": 0, **settings})
     watcher = Watcher()
-    scanner = Scanner(shelf.catalog, values, shelf.counters)
-    intake = Intake(shelf.catalog, watcher, scanner, shelf.progress, shelf.counters, values, shelf.wake, root_check=0.1)
+    presence = RootPresence(shelf.catalog)
+    scanner = Scanner(shelf.catalog, presence, values, shelf.counters)
+    intake = Intake(
+        shelf.catalog, watcher, scanner, presence, shelf.progress, shelf.counters, values, shelf.wake, root_check=0.1
+    )
     task = asyncio.create_task(intake.run())
     try:
         yield Running(shelf, intake, watcher)

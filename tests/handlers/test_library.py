@@ -18,6 +18,7 @@ from handlers.errors import (
 )
 from handlers.intake import Intake
 from handlers.library import Library
+from handlers.offline import RootPresence
 from handlers.scan import Scanner
 from handlers.settings import HandlerSettings, WatchSettings
 from handlers.watcher import Watcher
@@ -41,10 +42,11 @@ def card(tmp_path: Path) -> Path:
 @pytest.fixture
 async def library(shelf: Shelf, card: Path) -> AsyncIterator[Library]:
     settings = HandlerSettings(settle=0.3, patience=3)
-    scanner = Scanner(shelf.catalog, settings, shelf.counters)
-    intake = Intake(shelf.catalog, Watcher(), scanner, shelf.progress, shelf.counters, settings, shelf.wake)
+    presence = RootPresence(shelf.catalog)
+    scanner = Scanner(shelf.catalog, presence, settings, shelf.counters)
+    intake = Intake(shelf.catalog, Watcher(), scanner, presence, shelf.progress, shelf.counters, settings, shelf.wake)
     watch = [WatchSettings(path=shelf.folder, exclude=("private/",))]
-    library = Library(shelf.catalog, scanner, intake, shelf.progress, shelf.wake, watch, [card.parent])
+    library = Library(shelf.catalog, scanner, presence, intake, shelf.progress, shelf.wake, watch, [card.parent])
     await library.start()
     yield library
     await library.close()

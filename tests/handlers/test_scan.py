@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from handlers.offline import RootPresence
 from handlers.scan import Scanner, ScanReport
 from handlers.settings import HandlerSettings
 from store.records import FileState, Priority, Root, RootState, Task
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def scanner(shelf: Shelf) -> Scanner:
-    return Scanner(shelf.catalog, HandlerSettings(), shelf.counters)
+    return Scanner(shelf.catalog, RootPresence(shelf.catalog), HandlerSettings(), shelf.counters)
 
 
 @pytest.fixture
