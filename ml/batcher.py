@@ -180,7 +180,10 @@ class Batcher:
         return encode_each(cast(list[str], payloads), self._encode_texts)
 
     def _encode_images(self, photos: Sequence[NDArray[np.uint8]]) -> Sequence[ImageEmbedding]:
-        return self._encoder.encode_images(np.stack(photos))
+        embeddings = self._encoder.encode_images(np.stack(photos))
+        if not all(np.isfinite(embedding.vector).all() for embedding in embeddings):
+            raise EncodeError("The model gave numbers that are not finite.")
+        return embeddings
 
     def _encode_texts(self, texts: Sequence[str]) -> Sequence[NDArray[np.float32]]:
         return list(self._encoder.encode_texts(texts))

@@ -20,7 +20,7 @@ from ml.encoders.protocol import ImageEmbedding
 from ml.errors import EncodeError, MlServiceDownError
 from ml.service import Embedder
 
-BAD, FATAL = 200, 201
+BAD, FATAL, OVERFLOWING = 200, 201, 202
 
 
 class AbortError(BaseException):
@@ -47,7 +47,8 @@ class EchoEncoder(FakeEncoder):
             raise RuntimeError("bad photo")
         if FATAL in levels:
             raise AbortError
-        return [ImageEmbedding(np.array([level], dtype=np.float32)) for level in levels]
+        numbers = [np.nan if level == OVERFLOWING else level for level in levels]
+        return [ImageEmbedding(np.array([number], dtype=np.float32)) for number in numbers]
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self._called([f"text {text}" for text in texts])
@@ -123,8 +124,9 @@ async def test_a_lone_photo_does_not_wait_for_company(encoder: EchoEncoder) -> N
     await batcher.close()
 
 
-async def test_a_bad_photo_costs_only_itself(batcher: Batcher, encoder: EchoEncoder) -> None:
-    levels = [1, BAD, 2, 3]
+@pytest.mark.parametrize(("bad", "reason"), [(BAD, "bad photo"), (OVERFLOWING, "not finite")])
+async def test_a_bad_photo_costs_only_itself(batcher: Batcher, bad: int, reason: str) -> None:
+    levels = [1, bad, 2, 3]
     answers = await asyncio.gather(*(batcher.embed_image(photo(level)) for level in levels), return_exceptions=True)
     assert [type(answer) for answer in answers] == [
         ImageEmbedding,
@@ -132,7 +134,7 @@ async def test_a_bad_photo_costs_only_itself(batcher: Batcher, encoder: EchoEnco
         ImageEmbedding,
         ImageEmbedding,
     ]
-    assert "bad photo" in str(answers[1])
+    assert reason in str(answers[1])
     assert batcher.stats.failed == 1
     assert int((await batcher.embed_image(photo(9))).vector[0]) == 9
 
