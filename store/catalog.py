@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from store import migrate
@@ -20,6 +21,7 @@ from store.records import CommitReport, Outcome
 from store.roots import RootStore
 from store.spaces import SpaceStore
 from store.stale_points import StalePoints
+from store.steady_clock import steady_clock
 
 FILE_NAME = "catalog.db"
 
@@ -27,18 +29,25 @@ FILE_NAME = "catalog.db"
 class Catalog:
     """What is known of roots, files, images, collections, work and vectors, one part for each.
 
-    The owner of the state directory's lock opens one; `clock` gives seconds since 1970. Every method may
-    raise DiskSpaceError, CatalogDamagedError or CatalogUnavailableError, and then has changed nothing.
+    The owner of the state directory's lock opens one. `clock` gives seconds since 1970 for what is recorded, and
+    `steady` those by which tasks wait and leases end. Every method may raise DiskSpaceError, CatalogDamagedError or
+    CatalogUnavailableError, and then has changed nothing.
     """
 
-    def __init__(self, state_dir: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] | None = None,
+    ) -> None:
         self._clock = clock
+        self._steady = steady or steady_clock()
         self._database = Database(state_dir / FILE_NAME)
         self.roots = RootStore(self._database)
         self.files = FileStore(self._database)
         self.images = ImageStore(self._database)
         self.collections = CollectionStore(self._database)
-        self.queue = TaskQueue(self._database, clock)
+        self.queue = TaskQueue(self._database, self._steady)
         self.jobs = JobStore(self._database)
         self.cache = MlCache(self._database)
         self.spaces = SpaceStore(self._database)
@@ -64,11 +73,12 @@ class Catalog:
         Files, images, memberships and cached results change as each outcome says; the tasks leave the queue
         and count in their jobs, but those that were put again meanwhile, or whose outcome does not fit the
         catalog any more (its image or row was forgotten), become ready for another look, and deferred ones
-        for a later one. Points that no longer agree are marked stale. Raises ConflictError if something was
-        indexed while no vector space is active, PointRejectedError for a vector of another dimension than the
-        space's.
+        for a later one. An outcome of a lease that ended and was followed by another changes nothing. Points
+        that no longer agree are marked stale. Raises ConflictError if something was indexed while no vector
+        space is active, PointRejectedError for a vector of another dimension than the space's.
         """
         if not outcomes:
             return CommitReport()
         async with self._database.write() as connection:
-            return await commit_outcomes(connection, outcomes, self._clock())
+            at = datetime.fromtimestamp(self._clock(), UTC)
+            return await commit_outcomes(connection, outcomes, at, self._steady())

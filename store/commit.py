@@ -7,6 +7,7 @@ happen the tasks are still in the queue and are done again. A batch of any size 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,10 +41,15 @@ from store.stale_points import mark_stale
 _file, _image, _tag, _cache = schema.file, schema.image, schema.image_tag, schema.ml_cache
 _root, _task = schema.watch_root, schema.task
 
+LONGEST_DELAY = 3600.0  # seconds that any outcome can put a task off
 
-async def commit_outcomes(connection: AsyncConnection, outcomes: Sequence[Outcome], now: float) -> CommitReport:
-    """See Catalog.commit; within the caller's transaction. `now` is seconds since 1970."""
-    at = datetime.fromtimestamp(now, UTC)
+
+async def commit_outcomes(
+    connection: AsyncConnection, outcomes: Sequence[Outcome], at: datetime, now: float
+) -> CommitReport:
+    """See Catalog.commit; within the caller's transaction. `now` is the queue's time, `at` what the records say."""
+    leases = await _leases(connection, outcomes)
+    outcomes = [outcome for outcome in outcomes if outcome.task.id in leases]
     planned = plan(
         outcomes,
         await _rows(connection, outcomes),
@@ -55,7 +61,7 @@ async def commit_outcomes(connection: AsyncConnection, outcomes: Sequence[Outcom
     await _write_files(connection, planned)
     stale = await _change_memberships(connection, planned)
     await mark_stale(connection, stale)
-    tallies = await _complete_tasks(connection, outcomes, planned.again, now)
+    tallies = await _complete_tasks(connection, outcomes, leases, planned.again, now)
     await count_jobs(connection, tallies)
     jobs = await read_jobs(connection, tallies) if tallies else {}
     return CommitReport(jobs=tuple(jobs.values()), stale_points=frozenset(stale))
@@ -193,6 +199,7 @@ def _file_row(row: FileRecord) -> dict[str, Any]:
         "failure_message": failure.message if failure else None,
         "failure_attempts": failure.attempts if failure else None,
         "failed_at": failure.at if failure else None,
+        "missing_since": row.missing_since,
     }
 
 
@@ -210,29 +217,45 @@ async def _change_memberships(connection: AsyncConnection, planned: Plan) -> set
 # -- queue and jobs ------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Lease:
+    generation: int
+    job_id: str
+
+
+async def _leases(connection: AsyncConnection, outcomes: Iterable[Outcome]) -> dict[int, _Lease]:
+    """The rows of the tasks whose lease is still the last one: the outcome of another may not be true any more."""
+    held = {outcome.task.id: outcome.task.lease for outcome in outcomes}
+    query = select(_task.c.id, _task.c.generation, _task.c.job_id, _task.c.leases)
+    rows = await connection.execute(query.where(in_numbers(_task.c.id, held)))
+    return {row.id: _Lease(row.generation, row.job_id) for row in rows if row.leases == held[row.id]}
+
+
 async def _complete_tasks(
-    connection: AsyncConnection, outcomes: Iterable[Outcome], again: set[int], now: float
+    connection: AsyncConnection,
+    outcomes: Iterable[Outcome],
+    leases: Mapping[int, _Lease],
+    again: set[int],
+    now: float,
 ) -> Mapping[str, Tally]:
     """Take finished rows out and free the others; returns what to count, by job."""
-    by_task = {outcome.task.id: outcome for outcome in outcomes}
-    query = select(_task.c.id, _task.c.generation, _task.c.job_id).where(in_numbers(_task.c.id, by_task))
     finished: list[int] = []
     freed: list[dict[str, Any]] = []
     tallies: dict[str, Tally] = {}
-    for row in await connection.execute(query):
-        outcome = by_task[row.id]
+    for outcome in outcomes:
+        task, lease = outcome.task, leases[outcome.task.id]
         if isinstance(outcome, Deferred):
-            attempts, due = outcome.task.attempts, now + outcome.delay
-            freed.append({"row_id": row.id, "attempts": attempts, "not_before": due})
-        elif row.generation != outcome.task.generation or row.id in again:
-            freed.append({"row_id": row.id, "attempts": 0, "not_before": 0.0})  # there is news: tries count anew
+            due = now + min(outcome.delay, LONGEST_DELAY)
+            freed.append({"row_id": task.id, "attempts": task.attempts, "not_before": due})
+        elif lease.generation != task.generation or task.id in again:
+            freed.append({"row_id": task.id, "attempts": 0, "not_before": 0.0})  # there is news: tries count anew
         else:
-            finished.append(row.id)
-            _count(tallies.setdefault(row.job_id, Tally()), outcome)
+            finished.append(task.id)
+            _count(tallies.setdefault(lease.job_id, Tally()), outcome)
     if finished:
         await connection.execute(delete(_task).where(in_numbers(_task.c.id, finished)))
     if freed:
-        free = update(_task).where(_task.c.id == bindparam("row_id")).values(leased=False)
+        free = update(_task).where(_task.c.id == bindparam("row_id")).values(lease_until=None, abandoned=0)
         await connection.execute(free, freed)
     return tallies
 

@@ -136,6 +136,7 @@ def file_record(row: Row[Any]) -> FileRecord:
         state=row.state,
         image_id=row.image_id,
         failure=failure,
+        missing_since=row.missing_since,
     )
 
 

@@ -131,7 +131,12 @@ class _Planner:
         assert row.image_id is not None  # noqa: S101 (for the type checker: rows without were left out)
         task = outcome.task
         self._at[task.path] = replace(
-            row, path=task.path, root_id=task.root_id, stat=outcome.stat, state=FileState.PRESENT
+            row,
+            path=task.path,
+            root_id=task.root_id,
+            stat=outcome.stat,
+            state=FileState.PRESENT,
+            missing_since=None,
         )
         old, new = self._roots[row.root_id], self._roots[task.root_id]
         self._plan.joins.add((new, row.image_id))
@@ -156,7 +161,8 @@ class _Planner:
         if row.state is FileState.FAILED:
             del self._at[path]
         else:
-            self._at[path] = replace(row, state=FileState.MISSING)
+            since = row.missing_since or self._now
+            self._at[path] = replace(row, state=FileState.MISSING, missing_since=since)
 
     def _quarantine(self, outcome: Failed) -> None:
         task = outcome.task

@@ -60,6 +60,7 @@ class JobState(enum.StrEnum):
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"  # the job itself could not be carried out (its folder went away, say)
+    CANCELLED = "cancelled"  # the user ended it: what was queued is dropped, what was in work is finished
 
 
 class RootOrigin(enum.StrEnum):
@@ -114,6 +115,7 @@ class FileRecord:
     state: FileState
     image_id: str | None
     failure: Failure | None = None
+    missing_since: datetime | None = None  # of a missing file, None for any other
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,8 @@ class Task:
     job_id: str
     priority: Priority
     attempts: int  # 1 at the first lease
+    lease: int  # which lease of its row this is: an outcome counts only while it is the last
+    abandoned: int  # leases before this one, in a row, that ended without an outcome: the process died, it seems
     generation: int  # raised when the path is put again while leased: completing this lease then frees the row
     force: bool
 

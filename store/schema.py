@@ -16,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -56,6 +57,9 @@ watch_root = Table(
     Column("exclude", JSON, nullable=False),
     Column("state", choice(RootState), nullable=False),
     Column("last_scan_at", UtcTime),
+    Column("device", UInt64),  # of the folder when it was last seen; NULL before
+    Column("inode", UInt64),
+    Column("accept_empty", Boolean, nullable=False, server_default=false()),  # believe the folder when it is empty
     sqlite_autoincrement=True,  # a late outcome must not land in another root
 )
 
@@ -124,6 +128,7 @@ file = Table(
     Column("failure_message", Text),
     Column("failure_attempts", Integer),
     Column("failed_at", UtcTime),
+    Column("missing_since", UtcTime),  # of a missing file, NULL for any other
     # A failed file has a reason and no image; any other has an image and no reason.
     CheckConstraint("(state = 'failed') = (failed_at IS NOT NULL)", "reason"),
     CheckConstraint("(state = 'failed') = (image_id IS NULL)", "image"),
@@ -132,6 +137,7 @@ file = Table(
     Index(None, "image_id", "state"),
     Index(None, "inode", "device"),
     Index("ix_file_failed", "failed_at", "id", sqlite_where=text("failed_at IS NOT NULL")),
+    Index("ix_file_missing", "missing_since", sqlite_where=text("missing_since IS NOT NULL")),
     sqlite_autoincrement=True,  # a late move must not land on another file's row
 )
 
@@ -178,10 +184,13 @@ task = Table(
     Column("force", Boolean, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("generation", Integer, nullable=False),  # 1 when inserted, raised each time the path is put again
-    Column("leased", Boolean, nullable=False),
-    Column("not_before", Float, nullable=False),  # seconds since 1970, by the catalog's clock
-    # All that leasing asks, in the order it takes; an index by time would win the planner and then sort.
-    Index("ix_task_lease", "leased", "priority", "id", "not_before"),
+    Column("not_before", Float, nullable=False),  # seconds since 1970, by the catalog's clock; 0 once it is due
+    Column("lease_until", Float),  # likewise; NULL while nobody works on it
+    Column("leases", Integer, nullable=False, server_default="0"),  # ever: what tells one lease from the next
+    Column("abandoned", Integer, nullable=False, server_default="0"),  # leases in a row that ended without an outcome
+    # All that leasing asks, in the order it takes: free, due, the most urgent, the oldest.
+    Index("ix_task_lease", "lease_until", "not_before", "priority", "id"),
+    Index("ix_task_abandoned", "id", sqlite_where=text("abandoned > 1")),
     sqlite_autoincrement=True,  # an outcome that comes late must not complete another task
 )
 
@@ -218,4 +227,14 @@ stale_point = Table(
     Column("mark", Integer, primary_key=True),  # a new one each time the image is marked
     Column("image_id", Text, nullable=False, unique=True),
     sqlite_autoincrement=True,
+)
+
+# -- what was switched while the daemon ran, and holds at the next start -----------------------------------------------
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -92,7 +92,7 @@ async def test_sigkill_in_the_middle_of_300_files_loses_and_doubles_nothing(
     assert await photond.stop(signal.SIGKILL) == -signal.SIGKILL
     with sqlite3.connect(photond.state / "catalog.db") as catalog:
         [done] = catalog.execute("SELECT count(*) FROM file").fetchone()
-        [leased] = catalog.execute("SELECT count(*) FROM task WHERE leased").fetchone()
+        [leased] = catalog.execute("SELECT count(*) FROM task WHERE lease_until IS NOT NULL").fetchone()
     catalog.close()
     assert 0 < done < 300
     assert leased > 0
@@ -124,7 +124,7 @@ async def test_sigterm_under_load_exits_cleanly_with_no_lease_left(photond: Phot
     await photond.until(under_load, "under load")
     assert await photond.stop() == 0
     with sqlite3.connect(photond.state / "catalog.db") as catalog:
-        [leased] = catalog.execute("SELECT count(*) FROM task WHERE leased").fetchone()
+        [leased] = catalog.execute("SELECT count(*) FROM task WHERE lease_until IS NOT NULL").fetchone()
     catalog.close()
     assert leased == 0
     assert not (photond.state / "photond.endpoint").exists()

@@ -139,7 +139,7 @@ def clock() -> Clock:
 @pytest.fixture
 async def catalog(tmp_path: Path, clock: Clock) -> AsyncIterator[Catalog]:
     """An open catalog in `tmp_path`, with the active space "space" of 4 dimensions."""
-    opened = Catalog(tmp_path, clock)
+    opened = Catalog(tmp_path, clock, clock)
     await opened.open()
     await opened.spaces.activate("space", "fake", 4, "{}")
     yield opened

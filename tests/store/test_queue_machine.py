@@ -67,7 +67,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.totals[number] = self.accounted[number] = 0
 
     async def _open(self) -> None:
-        self.catalog = Catalog(Path(self.folder.name), lambda: self.now)
+        self.catalog = Catalog(Path(self.folder.name), steady=lambda: self.now)
         await self.catalog.open()
 
     @rule(
