@@ -180,8 +180,8 @@ class ErrorCode(enum.StrEnum):
     TOO_LARGE = (
         "TOO_LARGE",
         422,
-        "The image has more pixels, or the file more bytes, than the limits allow.",
-        "Raise `ml.max_pixels` or `handlers.max_file_size` if the file is to be trusted, then retry it.",
+        "The image has more pixels, or takes more memory, or the file has more bytes than the limits allow.",
+        "If the file is to be trusted, raise the limit that the message names, then retry it.",
     )
     DECODE_TIMEOUT = (
         "DECODE_TIMEOUT",
@@ -194,6 +194,12 @@ class ErrorCode(enum.StrEnum):
         422,
         "The decoding process died on this file.",
         "Open it in a viewer; if it is good, report it with the file's format.",
+    )
+    DECODER_KILLED = (
+        "DECODER_KILLED",
+        503,
+        "The decoding process was killed from outside while it had this file; mostly the machine ran out of memory.",
+        "Nothing at first: it is tried again. If it comes often, lower `ml.decode_workers` or `ml.decode_memory`.",
     )
     UNREADABLE = (
         "UNREADABLE",

@@ -14,6 +14,7 @@ from handlers.settings import Duration
 
 _NAMES = {
     bool: "true or false",
+    ByteSize: 'size, like "500MB" or "2GiB"',
     int: "whole number",
     float: "number",
     str: "text",
@@ -27,7 +28,7 @@ _IS_DURATION = typing.get_args(Duration)[1]
 def type_text(field: FieldInfo) -> str:
     """What a key may hold, like `whole number, 0 to 65535` or `list of paths`."""
     if field.annotation is ByteSize:
-        return 'size, like "500MB" or "2GiB"'
+        return _NAMES[ByteSize]
     if _IS_DURATION in field.metadata:
         return 'duration, like "500ms", "2s", "1m", "1h" or "30d"'
     return ", ".join(part for part in (_annotation(field.annotation), _bounds(field)) if part)

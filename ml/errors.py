@@ -38,7 +38,7 @@ class UnsupportedFormatError(DecodeError):
 
 
 class TooLargeError(DecodeError):
-    """More pixels (by its header) or more bytes than the limits allow; nothing was decoded."""
+    """More pixels (by its header), more bytes, or more memory to decode it than the limits allow."""
 
     code = "TOO_LARGE"
 
@@ -50,9 +50,16 @@ class DecodeTimeoutError(DecodeError):
 
 
 class DecoderCrashedError(DecodeError):
-    """The decoding process died on this file (a fault in a native decoder, or memory)."""
+    """The decoding process died on this file (a fault in a native decoder)."""
 
     code = "DECODER_CRASHED"
+
+
+class DecoderKilledError(DecodeError):
+    """The decoding process was killed while it had this file, neither by the file nor by us."""
+
+    code = "DECODER_KILLED"
+    retryable = True
 
 
 class UnreadableError(MlError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ByteSize, ConfigDict, Field
+
+from ml.decode.memory import LEAST_WORKER_MEMORY
 
 
 class MlSettings(BaseModel):
@@ -33,6 +35,13 @@ class MlSettings(BaseModel):
     )
     decode_timeout: float = Field(
         60.0, gt=0, description="Seconds after which a decoding process is killed and its file quarantined."
+    )
+    decode_memory: Literal["auto"] | Annotated[ByteSize, Field(ge=LEAST_WORKER_MEMORY)] = Field(
+        "auto",
+        description=(
+            'Memory that one decoding process may take, like "1.5GB", 256 MiB or more; a photo that needs more is '
+            "quarantined. `auto` shares half the machine's memory among them: 512 MiB to 4 GiB each."
+        ),
     )
     max_pixels: int = Field(
         512_000_000, gt=0, description="Images with more pixels by their header are refused before decoding."

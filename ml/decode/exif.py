@@ -68,9 +68,30 @@ def merge(exif: Exif, other: Exif) -> Exif:
     return dataclasses.replace(exif, **missing)
 
 
+class _ReadsUsedUpError(Exception):
+    """The parser read more than any sound file makes it read."""
+
+
+class _BoundedReads(io.BytesIO):
+    """Bytes that may be read so often only.
+
+    exifread believes counts and offsets. Directories that name each other in turn, 65,535 entries of 999 values each,
+    or an ISO box of no length keep it busy for hours; a photo takes 1 to 3 thousand small reads.
+    """
+
+    _left = 16 * 1024**2  # half a second of small reads
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        chunk = super().read(size)
+        self._left -= 64 + len(chunk)  # what a read costs beside its bytes
+        if self._left < 0:
+            raise _ReadsUsedUpError
+        return chunk
+
+
 def _parse(block: bytes) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = exifread.process_file(io.BytesIO(block), details=False, extract_thumbnail=False)
+        found: dict[str, Any] = exifread.process_file(_BoundedReads(block), details=False, extract_thumbnail=False)
     except Exception as error:  # noqa: BLE001  damaged metadata must not cost the photo; exifread asserts, too
         logging.getLogger(__name__).debug("EXIF not readable: %r", error)
         return {}

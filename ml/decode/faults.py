@@ -2,7 +2,7 @@
 
 Crashes of native decoders cannot be had from a well-behaved library, yet the pool must be tested against
 them. With the hook on, decoding a file whose name contains `.abort.` calls abort(3), `.exit.` ends the
-process with status 3, and `.hang.` never comes back.
+process with status 3, `.hang.` never comes back, and `.memory.` takes memory until there is no more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import PurePath
+
+from ml.decode.memory import memory_left
 
 
 def trip(path: str) -> None:
@@ -23,3 +25,11 @@ def trip(path: str) -> None:
         os._exit(3)
     if ".hang." in name:
         threading.Event().wait()
+    if ".memory." in name:
+        _take_all_memory()
+
+
+def _take_all_memory() -> None:
+    hoard = []
+    while memory_left() is not None:  # without a limit it would be the machine's
+        hoard.append(b"." * 2**24)

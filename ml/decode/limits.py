@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from PIL import Image
@@ -24,16 +23,6 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     """Raise TooLargeError when a header promises more than `max_pixels`."""
     if width * height > max_pixels:
         raise TooLargeError(f"{width:,} x {height:,} pixels; ml.max_pixels allows {max_pixels:,}")
-
-
-def check_png_header(data: bytes, max_pixels: int) -> None:
-    """The same for a PNG's first chunk, IHDR (RFC 2083, 4.1.1), however damaged what follows is.
-
-    Pillow tells a PNG's size only after it has found sound chunks up to the pixels.
-    """
-    if data[12:16] == b"IHDR" and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        check_pixels(width, height, max_pixels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from ml.decode.exif import merge, read_exif
 from ml.decode.limits import Need
+from ml.decode.memory import is_about_memory
 from ml.decode.raster import Picture, decode_raster
 from ml.decode.raw import decode_raw, is_readable
 from ml.decode.sniff import RAW_EXTENSIONS, FileFormat, sniff
@@ -14,7 +15,7 @@ from ml.decode.thumbnail import make_thumbnail
 from ml.decode.types import DecodedPhoto, Exif
 from ml.decode.views import make_views
 from ml.decode.wire import DecodeOptions
-from ml.errors import DecodeError, MlError, UnsupportedFormatError
+from ml.errors import DecodeError, MlError, TooLargeError, UnsupportedFormatError
 
 
 def decode_photo(data: bytes, path: str, options: DecodeOptions) -> DecodedPhoto:
@@ -26,9 +27,9 @@ def decode_photo(data: bytes, path: str, options: DecodeOptions) -> DecodedPhoto
         return _decode(data, path, options)
     except MlError:
         raise
-    except MemoryError as error:
-        raise DecodeError("not enough memory to decode this file") from error
     except Exception as error:
+        if is_about_memory(error):
+            raise TooLargeError("decoding takes more memory than ml.decode_memory allows") from error
         raise DecodeError(f"damaged, or not what it claims to be: {str(error) or type(error).__name__}") from error
 
 

@@ -11,7 +11,15 @@ from typing import TypeVar, cast
 
 from ml.decode import wire
 from ml.decode.types import DecodedPhoto, ReadResult
-from ml.errors import DecoderCrashedError, DecodeTimeoutError, MlError, MlServiceDownError, UnreadableError
+from ml.errors import (
+    DecoderCrashedError,
+    DecoderKilledError,
+    DecodeTimeoutError,
+    MlError,
+    MlServiceDownError,
+    TooLargeError,
+    UnreadableError,
+)
 
 _START_SECONDS = 60.0  # a cold disk and a busy machine; it takes 0.2 s otherwise
 _END_SECONDS = 2.0
@@ -26,9 +34,10 @@ Reply = TypeVar("Reply")
 class WorkerProcess:
     """A live `ml.decode.worker` and the pipes to it: one request at a time.
 
-    Requests raise the MlError that the worker answers with, and besides DecodeTimeoutError,
-    DecoderCrashedError, or MlServiceDownError when the process was closed meanwhile. After these three, and
-    after a cancellation, the process is dead: a late reply must never meet the next request.
+    Requests raise the MlError that the worker answers with, and besides DecodeTimeoutError, DecoderCrashedError,
+    DecoderKilledError, TooLargeError when a library died for want of memory, or MlServiceDownError when the process
+    was closed meanwhile. When these are raised here, and after a cancellation, the process is dead: a late reply must
+    never meet the next request.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, timeout: float) -> None:
@@ -161,6 +170,12 @@ class WorkerProcess:
             return MlServiceDownError("the decode pool was closed")
         if not await self._gone():
             self.kill()
+            return DecoderCrashedError("the decoder closed its pipe")
+        await asyncio.wait([self._listener], timeout=_END_SECONDS)
+        if "std::bad_alloc" in self.last_words:  # libheif does not catch it
+            return TooLargeError("decoding takes more memory than ml.decode_memory allows")
+        if self._process.returncode == -signal.SIGKILL:
+            return DecoderKilledError("the decoder was killed from outside, as when the machine runs out of memory")
         return DecoderCrashedError(self._how_it_ended())
 
     def _how_it_ended(self) -> str:

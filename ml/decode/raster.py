@@ -7,14 +7,16 @@ import io
 from dataclasses import dataclass
 
 import pi_heif
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, JpegImagePlugin
 
 from ml.decode.colour import to_reducible, to_srgb
-from ml.decode.limits import Need, check_pixels, check_png_header
+from ml.decode.header import header_size
+from ml.decode.limits import Need, check_pixels
+from ml.decode.memory import check_memory
 from ml.decode.types import DecodeSource
 
 # With these loaded, opening a file does not import all of Pillow's plugins (0.1 s, at the first photo).
-for _name in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+for _name in ("Bmp", "Gif", "Png", "Tiff", "WebP"):
     importlib.import_module(f"PIL.{_name}ImagePlugin")
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # one photo a process: the pool is the parallelism
 pi_heif.register_heif_opener(decode_threads=1)
@@ -49,10 +51,12 @@ def decode_raster(data: bytes, format_name: str, need: Need, max_pixels: int) ->
     JPEG is scaled while it is decoded (libjpeg's DCT scaling); everything else is decoded whole and then
     averaged down. A damaged file is an error, never half a picture.
     """
-    if format_name == "PNG":
-        check_png_header(data, max_pixels)
+    if (size := header_size(data, format_name)) is not None:
+        check_pixels(*size, max_pixels)
+        check_memory(*size, format_name)
     with Image.open(io.BytesIO(data), formats=[format_name]) as image:
         check_pixels(*image.size, max_pixels)
+        check_memory(*image.size, format_name, coefficients=_coefficients(image))
         full_size = image.size
         scale = need.scale(*image.size)
         image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))
@@ -77,6 +81,15 @@ def upright(image: Image.Image, orientation: int | None) -> Image.Image:
 def turns_sideways(orientation: int | None) -> bool:
     """Whether an EXIF orientation exchanges width and height."""
     return orientation in (5, 6, 7, 8)
+
+
+def _coefficients(image: Image.Image) -> float:
+    """How many a progressive JPEG has for each pixel: 3 without subsampling, 1.5 with 4:2:0; 0 for all else."""
+    if not isinstance(image, JpegImagePlugin.JpegImageFile) or "progressive" not in image.info:
+        return 0.0
+    samplings = [(across, down) for _, across, down, _ in image.layer]
+    widest, tallest = (max(edges, default=1) for edges in zip(*samplings, strict=True))
+    return sum(across * down for across, down in samplings) / (widest * tallest)
 
 
 def _shrink(image: Image.Image, need: Need) -> Image.Image:

@@ -9,6 +9,7 @@ import rawpy
 from PIL import Image
 
 from ml.decode.limits import Need, check_pixels
+from ml.decode.memory import is_about_memory
 from ml.decode.raster import Picture, decode_raster, turns_sideways, upright
 from ml.decode.types import DecodeSource, Exif
 from ml.errors import DecodeError
@@ -29,7 +30,7 @@ def is_readable(data: bytes) -> bool:
 def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]:
     """The picture, and the facts that LibRaw found by itself. The EXIF block is the preview's.
 
-    Raises TooLargeError by the header, DecodeError when neither preview nor sensor data can be used.
+    Raises TooLargeError by the header, DecodeError when neither preview nor sensor data can be used, MemoryError.
     """
     try:
         with rawpy.imread(io.BytesIO(data)) as raw:
@@ -45,6 +46,8 @@ def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]
             block = preview.exif_block if preview else None
             return Picture(image, width, height, source, orientation, block), _facts(raw)
     except rawpy.LibRawError as error:
+        if is_about_memory(error):
+            raise MemoryError from error
         raise DecodeError(f"LibRaw cannot decode this RAW file: {_text(error)}") from error
 
 

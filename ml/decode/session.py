@@ -7,7 +7,7 @@ from ml.decode.photo import decode_photo
 from ml.decode.reader import read_file
 from ml.decode.types import DecodedPhoto, ReadResult
 from ml.decode.wire import Decode, DecodeOptions, Read
-from ml.errors import DecodeError, MlError
+from ml.errors import MlError, TooLargeError
 
 
 class Session:
@@ -36,5 +36,5 @@ class Session:
         try:
             self._data, result = read_file(path, self._options.max_file_size)
         except MemoryError as error:
-            raise DecodeError("not enough memory to read this file") from error
+            raise TooLargeError("the file has more bytes than ml.decode_memory allows") from error
         return result

@@ -33,6 +33,7 @@ class DecodeOptions:
     max_pixels: int
     max_file_size: int  # bytes
     timeout: float  # seconds for one request; the pool kills the worker then
+    memory: int | None = None  # bytes that the worker may take for itself, libraries included; None: no limit
 
 
 @dataclass(frozen=True, slots=True)

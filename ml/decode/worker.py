@@ -25,12 +25,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the daemon, which ends its workers in order
     channel = _take_channel()
     logging.getLogger("exifread").disabled = True  # it reports every oddity of every file
-    from ml.decode import wire
+    from ml.decode import memory, wire
     from ml.decode.session import Session
 
+    memory.volunteer_for_oom_killer()
     options = wire.receive(sys.stdin.buffer)
     if not isinstance(options, wire.DecodeOptions):
         return
+    if options.memory is not None:
+        memory.limit_memory(options.memory)
     _send(channel, wire.pack(wire.Ready()))
     _serve(sys.stdin.buffer, channel, Session(options), options)
 
@@ -45,6 +48,7 @@ def _serve(requests: BinaryIO, channel: BinaryIO, session: Session, options: Dec
         signal.setitimer(signal.ITIMER_REAL, 0)
         if reply is not None:
             _send(channel, wire.pack(reply))
+        del reply  # an error's traceback holds the frames, and so the pixels, of the decode that failed
 
 
 def _take_channel() -> BinaryIO:
