@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.vectors.edge_process import EdgeProcess
-from store.vectors.filters import INTEGER_FIELDS, payload_of, rest_filter
+from store.vectors.filters import INTEGER_FIELDS, collections_of, payload_of, rest_filter
 from store.vectors.points import checked_matrix, checked_query
 from store.vectors.protocol import Hit, Point, VectorFilter, VectorIndex
 from store.vectors.ranking import ranked
@@ -23,6 +25,7 @@ class EdgeIndex(VectorIndex):
     """VectorIndex over one shard directory. A search scans it all: 1 ms at 10,000 points, 11 at 100,000."""
 
     def __init__(self, directory: Path, dimensions: int) -> None:
+        self._directory = directory
         self._dimensions = dimensions
         self._child = EdgeProcess(directory, dimensions, INTEGER_FIELDS)
 
@@ -44,6 +47,12 @@ class EdgeIndex(VectorIndex):
         """
         await self._child.open()
 
+    async def recreate(self) -> None:
+        """As VectorIndex."""
+        await self._child.close()
+        await asyncio.to_thread(_remove, self._directory)
+        await self._child.open()
+
     async def close(self) -> None:
         """Flush and end the engine. May be called twice."""
         await self._child.close()
@@ -62,8 +71,9 @@ class EdgeIndex(VectorIndex):
             )
 
     async def delete(self, ids: Collection[str]) -> None:
-        """As VectorIndex."""
+        """As VectorIndex; raises DiskSpaceError as `upsert` does: a deletion is written as well."""
         if ids:
+            self._child.require_space()
             await self._child.call("delete", ids=list(ids))
 
     async def flush(self) -> None:
@@ -83,11 +93,14 @@ class EdgeIndex(VectorIndex):
 
         return await ranked(nearest, limit=limit, offset=offset)
 
-    async def vectors(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    async def points(self, ids: Collection[str]) -> dict[str, Point]:
         """As VectorIndex."""
-        found, matrix = await self._child.call("vectors", ids=list(ids))
+        found, matrix, payloads = await self._child.call("points", ids=list(ids))
         rows = np.frombuffer(matrix, dtype=np.float32).reshape(-1, self._dimensions)
-        return dict(zip(found, rows, strict=True))
+        return {
+            point_id: Point(point_id, row, collections_of(payload))
+            for point_id, row, payload in zip(found, rows, payloads, strict=True)
+        }
 
     async def count(self) -> int:
         """As VectorIndex."""
@@ -103,3 +116,12 @@ class EdgeIndex(VectorIndex):
                 yield chunk
             if start is None:
                 return
+
+
+def _remove(directory: Path) -> None:
+    # Renamed first: half of a shard may well open, as one of fewer points.
+    doomed = directory.with_name(directory.name + ".old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    if directory.exists():
+        directory.rename(doomed)
+        shutil.rmtree(doomed)

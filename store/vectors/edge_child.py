@@ -40,6 +40,7 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
     ("No space left", "full"),
     ("Permission denied", "failed"),
     ("is not readable from", "damaged"),
+    ("out of bounds", "damaged"),  # the vectors' file is shorter than the ids say
 )
 
 
@@ -89,13 +90,22 @@ class Shard:
         )
         return [(str(point.id), point.score) for point in self._shard.query(request)]
 
-    def vectors(self, ids: list[str]) -> tuple[list[str], bytes]:
-        """Ids that exist and the float32 matrix of their vectors."""
-        records = self._shard.retrieve(list(ids), with_payload=False, with_vector=True)
+    def points(self, ids: list[str]) -> tuple[list[str], bytes, list[dict[str, Any]]]:
+        """Ids that exist, the float32 matrix of their vectors, and their payloads.
+
+        A shard whose vectors' file was lost still lists and counts its points, without vectors: they are none.
+        """
+        found: list[str] = []
         matrix = array("f")
-        for record in records:
-            matrix.extend(record.vector)  # type: ignore[arg-type]  # a list: the shard has one unnamed dense vector
-        return [str(record.id) for record in records], matrix.tobytes()
+        payloads: list[dict[str, Any]] = []
+        for record in self._shard.retrieve(list(ids), with_payload=True, with_vector=True):
+            row = array("f")
+            row.extend(record.vector or ())  # type: ignore[arg-type]  # a list: one unnamed dense vector
+            if len(row) * row.itemsize == self._width:
+                found.append(str(record.id))
+                matrix += row
+                payloads.append(dict(record.payload or {}))
+        return found, matrix.tobytes(), payloads
 
     def count(self) -> int:
         """Number of points."""
@@ -151,7 +161,7 @@ def _load(directory: Path, config: edge.EdgeConfig) -> edge.EdgeShard:
         time.sleep(0.05)
 
 
-def fault_of(error: Exception, otherwise: Fault) -> Fault:
+def fault_of(error: BaseException, otherwise: Fault) -> Fault:
     """The kind of a fault, by Edge's words for it."""
     return next((fault for words, fault in _FAULTS if words in str(error)), otherwise)
 
@@ -198,7 +208,7 @@ def main(directory: str, dimensions: str, *integer_fields: str) -> None:
     os.dup2(2, 1)  # whatever prints cannot garble the channel
     try:
         shard = Shard(Path(directory), int(dimensions), list(integer_fields))
-    except Exception as error:  # noqa: BLE001 - Edge raises bare Exception
+    except BaseException as error:  # noqa: BLE001 - a panic of Edge, over a file cut short, is no Exception
         unreadable: Fault = "failed" if isinstance(error, OSError) else "damaged"
         write_frame(replies, (fault_of(error, unreadable), str(error)))
         return

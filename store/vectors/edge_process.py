@@ -24,9 +24,12 @@ from store.vectors.errors import VectorsDamagedError, VectorsMismatchError
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
-REPLY_DEADLINE = 120.0  # seconds for one request; the slowest seen (a flush, a scan of a million) take well under one
+READ_DEADLINE = 10.0  # seconds for one question: the slowest, a scan of a million points, takes 0.14
+WRITE_DEADLINE = 30.0  # seconds for one write: a flush waits for the disk, and a busy one may stall it
 START_DEADLINE = 300.0  # seconds to open a shard: a long write-ahead log is replayed here
 CLOSE_DEADLINE = 10.0  # seconds for the last request and the last flush
+SLICE = 1.0  # seconds between looks at a deadline: see `_within`
+WRITES = frozenset({"upsert", "delete", "flush"})
 SPACE_RESERVE = 128 * 1024**2  # bytes that must be free before a write: see `require_space`
 
 
@@ -68,8 +71,8 @@ class EdgeProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id while there is one."""
-        return self._process.pid if self._process else None
+        """The child's process id while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
 
     async def open(self) -> None:
         """Start the child and wait until it has the shard."""
@@ -123,9 +126,12 @@ class EdgeProcess:
     async def _exchange(self, operation: str, arguments: dict[str, object]) -> Any:
         if not self._opened:
             raise VectorStoreError("the vector index is not open")
+        if self._process is not None and self._process.returncode is not None:
+            _log.warning("%s", await self._lost(self._process, "rest"))  # nobody has asked it anything: none need fail
         process = self._process or await self._start()
-        await self._guarded(_send(process, (operation, arguments)), process, REPLY_DEADLINE, repr(operation))
-        return self._value_of(await self._guarded(_receive(process), process, REPLY_DEADLINE, repr(operation)))
+        deadline = WRITE_DEADLINE if operation in WRITES else READ_DEADLINE
+        exchange = _converse(process, (operation, arguments))
+        return self._value_of(await self._guarded(exchange, process, deadline, repr(operation)))
 
     async def _start(self) -> Process:
         if wait := self._backoff.remaining(asyncio.get_running_loop().time()):
@@ -152,11 +158,14 @@ class EdgeProcess:
     async def _guarded(self, step: Coroutine[Any, Any, _T], process: Process, deadline: float, doing: str) -> _T:
         """One step of a conversation. However it fails, the child is gone afterwards: no pipe is left half read."""
         try:
-            async with asyncio.timeout(deadline):
-                return await step
+            return await _within(step, deadline)
         except TimeoutError as error:
             _kill(process)
-            raise await self._lost(process, doing) from error
+            await self._lost(process, doing)
+            raise VectorStoreError(
+                f"the vector engine gave no answer to {doing} within {deadline:g} s and was ended; "
+                "the next call starts it again"
+            ) from error
         except (OSError, EOFError) as error:
             raise await self._lost(process, doing) from error
         except asyncio.CancelledError:  # not by a caller, see `call`: the loop itself is being shut down
@@ -194,6 +203,32 @@ class EdgeProcess:
                 raise VectorStoreError(f"the vector index in {self._directory} is in use by another process")
             case _:
                 raise VectorStoreError(f"the vector engine failed: {value}")
+
+
+async def _within(step: Coroutine[Any, Any, _T], deadline: float) -> _T:
+    """The result of a step, or TimeoutError after so many seconds in which this process itself was running.
+
+    A daemon that was stopped for a while (SIGSTOP, a laptop's lid) finds every timer due on waking, before it has
+    read the answer that came in the meantime. So the time is counted in slices, and such a pause costs one of them.
+    """
+    task = asyncio.ensure_future(step)
+    waited = 0.0
+    try:
+        while not task.done():
+            if waited >= deadline:
+                raise TimeoutError
+            await asyncio.wait([task], timeout=min(SLICE, deadline))
+            waited += SLICE
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _converse(process: Process, request: tuple[str, dict[str, object]]) -> tuple[str, Any]:
+    await _send(process, request)
+    return await _receive(process)
 
 
 async def _send(process: Process, message: object) -> None:

@@ -6,6 +6,7 @@ server, and the child process makes Qdrant Edge's own classes of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from store.vectors.protocol import Point, VectorFilter
@@ -21,6 +22,12 @@ RestFilter = dict[str, list[dict[str, Any]]]
 def payload_of(point: Point) -> Payload:
     """The payload that is stored with a point."""
     return {"collections": list(point.collections)}
+
+
+def collections_of(payload: Mapping[str, Any] | None) -> tuple[int, ...]:
+    """The collections of a stored payload, which may have been damaged: then it is in none."""
+    stored = (payload or {}).get("collections")
+    return tuple(stored) if isinstance(stored, list) else ()
 
 
 def rest_filter(where: VectorFilter | None) -> RestFilter | None:

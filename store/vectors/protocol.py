@@ -44,6 +44,9 @@ class VectorIndex(Protocol):
     async def open(self) -> None:
         """Connect or start the engine; create the collection if there is none, and refuse one of another dimension."""
 
+    async def recreate(self) -> None:
+        """Throw away what is there, be it damaged or of another dimension, and open an empty index in its place."""
+
     async def close(self) -> None:
         """Flush and let go. May be called twice."""
 
@@ -62,8 +65,12 @@ class VectorIndex(Protocol):
     ) -> list[Hit]:
         """The nearest points by cosine, best first; `limit` of them whenever that many match the filter."""
 
+    async def points(self, ids: Collection[str]) -> dict[str, Point]:
+        """Those of the points that exist, as they are stored; one whose vector is lost is left out."""
+
     async def vectors(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Stored vectors of those ids that exist."""
+        return {point_id: point.vector for point_id, point in (await self.points(ids)).items()}
 
     async def count(self) -> int:
         """Number of points, exact."""

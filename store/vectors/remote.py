@@ -14,7 +14,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedR
 
 from store.errors import VectorStoreError
 from store.vectors.errors import VectorsMismatchError
-from store.vectors.filters import INTEGER_FIELDS, payload_of, rest_filter
+from store.vectors.filters import INTEGER_FIELDS, collections_of, payload_of, rest_filter
 from store.vectors.points import checked_matrix, checked_query
 from store.vectors.protocol import Hit, Point, VectorFilter, VectorIndex
 from store.vectors.ranking import ranked
@@ -50,6 +50,21 @@ class RemoteIndex(VectorIndex):
 
         Raises VectorsMismatchError for a collection of another dimension or distance.
         """
+        self._connect()
+        with self._translated():
+            if await self._client.collection_exists(self._collection):
+                await self._check_collection()
+            else:
+                await self._create_collection()
+
+    async def recreate(self) -> None:
+        """As VectorIndex."""
+        self._connect()
+        with self._translated():
+            await self._client.delete_collection(self._collection)
+            await self._create_collection()
+
+    def _connect(self) -> None:
         if self._open_client is None:
             # The client's own check of versions runs in a thread, past our transport, and does no more than
             # warn.
@@ -60,11 +75,6 @@ class RemoteIndex(VectorIndex):
                 check_compatibility=False,
                 **self._http_options,
             )
-        with self._translated():
-            if await self._client.collection_exists(self._collection):
-                await self._check_collection()
-            else:
-                await self._create_collection()
 
     async def close(self) -> None:
         """Close the connections. May be called twice."""
@@ -111,13 +121,15 @@ class RemoteIndex(VectorIndex):
 
         return await ranked(nearest, limit=limit, offset=offset)
 
-    async def vectors(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+    async def points(self, ids: Collection[str]) -> dict[str, Point]:
         """As VectorIndex."""
         with self._translated():
-            records = await self._client.retrieve(
-                self._collection, ids=list(ids), with_payload=False, with_vectors=True
-            )
-        return {str(record.id): np.asarray(record.vector, dtype=np.float32) for record in records}
+            records = await self._client.retrieve(self._collection, ids=list(ids), with_payload=True, with_vectors=True)
+        points = (
+            Point(str(record.id), np.asarray(record.vector, dtype=np.float32), collections_of(record.payload))
+            for record in records
+        )
+        return {point.id: point for point in points}
 
     async def count(self) -> int:
         """As VectorIndex."""
@@ -151,7 +163,7 @@ class RemoteIndex(VectorIndex):
         ):
             raise VectorsMismatchError(
                 f"collection {self._collection} of {self._url} holds other vectors than this model's "
-                f"({self._dimensions} dimensions, Dot): remove it, and `photond reindex` fills it again"
+                f"({self._dimensions} dimensions, Dot): `photond reindex` makes and fills it again"
             )
 
     async def _create_collection(self) -> None:

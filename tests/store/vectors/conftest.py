@@ -36,7 +36,7 @@ class _Qdrant:
         self.requests.append((request.method, request.url.path, body))
         _, _, name, *rest = request.url.path.split("/")
         operation = f"{request.method} {'/'.join(rest)}".strip()
-        if operation in {"GET exists", "PUT"}:
+        if operation in {"GET exists", "PUT", "DELETE"}:
             result = self._about_collections(operation, name, body)
         elif name not in self.collections:
             return httpx.Response(404, json={"status": {"error": f"Collection `{name}` doesn't exist!"}})
@@ -50,6 +50,8 @@ class _Qdrant:
     def _about_collections(self, operation: str, name: str, body: Json) -> object:
         if operation == "GET exists":
             return {"exists": name in self.collections}
+        if operation == "DELETE":
+            return self.collections.pop(name, None) is not None
         self.collections[name] = _Collection(body["vectors"]["size"], body["vectors"]["distance"])
         return True
 
@@ -131,7 +133,9 @@ def _scroll(collection: _Collection, body: Json) -> Json:
 def _retrieve(collection: _Collection, body: Json) -> list[Json]:
     assert body["with_vector"] is True
     found = [point_id for point_id in body["ids"] if point_id in collection.vectors]
-    return [{"id": point_id, "vector": collection.vectors[point_id].tolist()} for point_id in found]
+    return [
+        {"id": one, "vector": collection.vectors[one].tolist(), "payload": collection.payloads[one]} for one in found
+    ]
 
 
 def _count(collection: _Collection, body: Json) -> Json:

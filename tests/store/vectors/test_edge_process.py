@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import time
 import uuid
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
@@ -219,13 +221,50 @@ async def test_close_kills_a_child_that_hangs(index: EdgeIndex, monkeypatch: pyt
 
 
 async def test_a_child_that_does_not_answer_is_replaced(index: EdgeIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(edge_process, "REPLY_DEADLINE", 0.1)
+    monkeypatch.setattr(edge_process, "READ_DEADLINE", 0.1)
     os.kill(pid_of(index), signal.SIGSTOP)
     with pytest.raises(VectorStoreError):
         await index.count()
     monkeypatch.undo()
     assert await index.count() == 0
     assert index.restarts == 1
+
+
+async def test_a_write_is_given_more_time_and_done_again_after(
+    index: EdgeIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_process, "READ_DEADLINE", 0.1)
+    monkeypatch.setattr(edge_process, "WRITE_DEADLINE", 0.5)
+    os.kill(pid_of(index), signal.SIGSTOP)
+    with pytest.raises(VectorStoreError, match=r"no answer to 'upsert' within 0\.5 s"):
+        await index.upsert(points := new_points(3))
+    monkeypatch.undo()
+    await index.upsert(points)
+    assert await index.count() == 3
+
+
+async def test_a_death_that_nobody_asked_through_costs_no_call(index: EdgeIndex) -> None:
+    await index.upsert(new_points(3))
+    os.kill(pid_of(index), signal.SIGKILL)
+    await until(lambda: index.pid is None)
+    assert await index.count() == 3
+    assert index.restarts == 1
+
+
+async def test_time_in_which_the_daemon_itself_was_stopped_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(edge_process, "SLICE", 0.05)
+
+    async def answers() -> int:
+        time.sleep(0.5)  # noqa: ASYNC251 - nothing of this process runs meanwhile, as after a SIGSTOP
+        await asyncio.sleep(0.05)
+        return 7
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    assert await edge_process._within(answers(), 0.3) == 7
+    with pytest.raises(TimeoutError):
+        await edge_process._within(never(), 0.1)
 
 
 async def test_one_that_keeps_dying_is_not_started_at_once(index: EdgeIndex) -> None:
@@ -303,6 +342,46 @@ async def test_a_damaged_shard_names_the_way_out(index: EdgeIndex, tmp_path: Pat
     await index.close()
 
 
+@pytest.mark.parametrize("panics", ["vector_storage/vectors/status.dat", "vector_storage/deleted/status.dat"])
+async def test_a_shard_that_makes_the_engine_panic_is_damaged(index: EdgeIndex, tmp_path: Path, panics: str) -> None:
+    await index.upsert(new_points(20))
+    await index.close()
+    (file,) = (tmp_path / "shard").rglob(panics)
+    os.truncate(file, 0)
+    with pytest.raises(VectorsDamagedError, match="photond reindex"):
+        await index.open()
+    await index.close()
+
+
+async def test_points_whose_vectors_are_lost_are_none(index: EdgeIndex, tmp_path: Path) -> None:
+    points = new_points(20)
+    await index.upsert(points)
+    await index.flush()
+    await index.close()
+    await index.open()  # by now all is in the segment, and the write-ahead log has nothing to put back
+    await index.close()
+    for storage in (tmp_path / "shard").rglob("vector_storage"):
+        shutil.rmtree(storage)
+    shutil.rmtree(tmp_path / "shard" / "wal")
+    await index.open()
+    assert await index.count() == 20  # as if nothing had happened
+    assert await index.points([point.id for point in points]) == {}
+
+
+async def test_a_damaged_shard_is_made_anew(index: EdgeIndex, tmp_path: Path) -> None:
+    await index.upsert(new_points(20))
+    await index.close()
+    (tmp_path / "shard" / "edge_config.json").write_text("{")
+    (tmp_path / "shard.old").mkdir()  # of a run that was interrupted
+    with pytest.raises(VectorsDamagedError):
+        await index.open()
+    await index.recreate()
+    assert await index.count() == 0
+    await index.upsert(new_points(2))
+    assert await index.count() == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["shard"]
+
+
 async def test_half_a_creation_is_begun_again(tmp_path: Path) -> None:
     left = tmp_path / "shard.new" / "segments"
     left.mkdir(parents=True)
@@ -320,6 +399,8 @@ async def test_a_nearly_full_disk_is_refused_before_writing(index: EdgeIndex, mo
     monkeypatch.setattr(edge_process, "SPACE_RESERVE", 1 << 60)
     with pytest.raises(DiskSpaceError, match="MiB are free"):
         await index.upsert(new_points(1))
+    with pytest.raises(DiskSpaceError, match="MiB are free"):
+        await index.delete([str(uuid.uuid4())])
     assert await index.count() == 0
     os.kill(pid_of(index), signal.SIGBUS)  # how Edge dies when a memory map finds no room
     with pytest.raises(DiskSpaceError, match="filled up"):
@@ -339,6 +420,7 @@ async def test_a_fault_of_the_engine_is_told_and_it_goes_on(index: EdgeIndex) ->
         ("failed to open WAL /x/wal: Can't init WAL: Kind(WouldBlock)", "locked"),
         ("No space left on device (os error 28)", "full"),
         ("vector 0 is not readable from /x/vectors", "damaged"),
+        ("elements range 6400..6656 is out of bounds, file contains 0 elements", "damaged"),
         ("something else", "failed"),
     ],
 )

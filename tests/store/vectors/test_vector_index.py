@@ -114,6 +114,27 @@ async def test_upsert_replaces_vector_and_payload(index: VectorIndex) -> None:
     assert len(await index.search(second, limit=5, where=VectorFilter(collections=(2,)))) == 1
 
 
+async def test_points_come_back_with_their_collections(index: VectorIndex) -> None:
+    points = some_points(8)
+    await index.upsert(points)
+    found = await index.points([*(point.id for point in points), point_id(9999)])
+    assert {one.id: one.collections for one in found.values()} == {one.id: one.collections for one in points}
+    assert all(np.array_equal(found[point.id].vector, point.vector) for point in points)
+
+
+async def test_an_index_of_another_dimension_is_made_anew(make_index: MakeIndex) -> None:
+    first = make_index(DIMENSIONS)
+    await first.open()
+    await first.upsert(some_points(3))
+    await first.close()
+    second = make_index(DIMENSIONS + 1)
+    await second.recreate()
+    assert await second.count() == 0
+    row = unit_rows(1, dimensions=DIMENSIONS + 1)[0]
+    await second.upsert([Point(point_id(1), row, (1,))])
+    assert [hit.id for hit in await second.search(row, limit=5, where=VectorFilter((1,)))] == [point_id(1)]
+
+
 async def test_the_later_of_two_points_in_one_batch_wins(index: VectorIndex) -> None:
     first, second = unit_rows(2)
     await index.upsert([Point(point_id(1), first), Point(point_id(1), second)])
