@@ -1,4 +1,8 @@
-"""Thumbnails on disk: one JPEG for each content, named after its SHA-256."""
+"""Thumbnails on disk: one JPEG for each content, named after its SHA-256.
+
+Each file ends with a seal, a check sum of the bytes before it: a disk that gives back other bytes than it was given is
+then found out, which a decoder would not do. Readers of JPEG stop at the end of the image and do not see it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ import errno
 import os
 import re
 import secrets
+import struct
+import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +21,8 @@ from store.errors import DiskSpaceError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _TEMPORARY = ".tmp"  # suffix of a file that is being written; one that is still there at start is a crash's
+_SEAL = struct.Struct(">4sI")  # this mark, and the CRC-32 of all before it
+_MARK = b"crc:"
 
 
 class ThumbnailStore:
@@ -46,7 +54,7 @@ class ThumbnailStore:
             with _disk_space_told(self._directory):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with temporary.open("xb") as file:
-                    file.write(jpeg)
+                    file.write(jpeg + _SEAL.pack(_MARK, zlib.crc32(jpeg)))
                     file.flush()
                     os.fsync(file.fileno())
                 temporary.replace(path)
@@ -56,9 +64,9 @@ class ThumbnailStore:
             raise
 
     def read(self, sha256: str) -> bytes | None:
-        """The JPEG, or None where there is none."""
+        """The JPEG, or None where there is none or a damaged one."""
         try:
-            return self.path(sha256).read_bytes()
+            return _unsealed(self.path(sha256).read_bytes())
         except FileNotFoundError:
             return None
 
@@ -67,9 +75,14 @@ class ThumbnailStore:
         for sha256 in sha256s:
             self.path(sha256).unlink(missing_ok=True)
 
+    def leftovers(self) -> list[Path]:
+        """Files that are no thumbnails: half written by a crash, or put there by somebody else."""
+        files = (path for path in self._directory.rglob("*") if not path.is_dir())
+        return [path for path in files if not self._is_thumbnail(path)]
+
     def sweep(self) -> int:
-        """Remove what a crash left half written; returns how many. Only while nothing else writes."""
-        left = list(self._directory.glob(f"??/??/*{_TEMPORARY}"))
+        """Remove the leftovers; returns how many. Only while nothing else writes."""
+        left = self.leftovers()
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
@@ -77,11 +90,18 @@ class ThumbnailStore:
     async def sha256s(self) -> AsyncIterator[list[str]]:
         """The contents that have a thumbnail, a folder's at a time."""
         for folder in await asyncio.to_thread(lambda: sorted(self._directory.glob("??"))):
-            yield await asyncio.to_thread(_names_below, folder)
+            yield await asyncio.to_thread(self._names_below, folder)
+
+    def _names_below(self, folder: Path) -> list[str]:
+        return [path.stem for path in folder.glob("??/*.jpg") if self._is_thumbnail(path)]
+
+    def _is_thumbnail(self, path: Path) -> bool:
+        return _SHA256.fullmatch(path.stem) is not None and path == self.path(path.stem)
 
 
-def _names_below(folder: Path) -> list[str]:
-    return [path.stem for path in folder.glob("??/*.jpg") if _SHA256.fullmatch(path.stem)]
+def _unsealed(content: bytes) -> bytes | None:
+    jpeg = content[: -_SEAL.size]
+    return jpeg if content[-_SEAL.size :] == _SEAL.pack(_MARK, zlib.crc32(jpeg)) else None
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
 
 from store.errors import DiskSpaceError
 from store.thumbnails import ThumbnailStore
@@ -59,6 +63,52 @@ async def test_all_are_listed_and_nothing_else(store: ThumbnailStore) -> None:
     store.path(SHA).with_name(f"{SHA}.00000000.tmp").write_bytes(b"half")
     store.path(SHA).with_name("readme.jpg").write_bytes(b"not ours")
     assert {one async for chunk in store.sha256s() for one in chunk} == {SHA, OTHER}
+
+
+def test_what_does_not_belong_is_found_and_swept(store: ThumbnailStore, tmp_path: Path) -> None:
+    assert store.sweep() == 0  # nor is there a folder yet
+    store.write(SHA, b"jpeg")
+    strangers = [
+        store.path(SHA).with_name(f"{SHA}.00000000.tmp"),
+        store.path(SHA).with_name("readme.jpg"),
+        store.path(SHA).with_suffix(".png"),
+        tmp_path / "thumbnails" / "00" / "00" / f"{OTHER}.jpg",  # not its place: nobody would find it there
+        tmp_path / "thumbnails" / "notes.txt",
+    ]
+    for path in strangers:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"")
+    assert sorted(store.leftovers()) == sorted(strangers)
+    assert store.sweep() == len(strangers)
+    assert files_in(tmp_path) == [f"{SHA}.jpg"]
+
+
+@given(jpeg=st.binary(max_size=200), data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_disk_did_to_it_a_damaged_one_is_none(
+    store: ThumbnailStore, jpeg: bytes, data: st.DataObject
+) -> None:
+    store.write(SHA, jpeg)
+    assert store.read(SHA) == jpeg
+    path = store.path(SHA)
+    whole = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    else:
+        whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        path.write_bytes(whole)
+    assert store.read(SHA) is None
+    store.write(SHA, jpeg)  # made again, it is in its place again
+    assert store.read(SHA) == jpeg
+
+
+def test_a_sealed_file_is_still_a_jpeg(store: ThumbnailStore) -> None:
+    made = io.BytesIO()
+    Image.effect_noise((40, 30), 90).save(made, "JPEG")
+    store.write(SHA, made.getvalue())
+    with Image.open(store.path(SHA)) as image:
+        image.load()
+        assert (image.format, image.size) == ("JPEG", (40, 30))
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", SHA.upper(), SHA[:-1], f"{SHA}\n"])

@@ -93,7 +93,7 @@ async def test_sigkill_loses_no_acknowledged_point(index: EdgeIndex, monkeypatch
         stop.set()
     found = {one async for chunk in index.ids() for one in chunk}
     assert acknowledged <= found
-    assert failures >= 5
+    assert failures  # but a death between two calls costs none
     assert await index.count() == len(found)
     assert len(await index.vectors(acknowledged)) == len(acknowledged)
 
