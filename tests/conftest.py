@@ -13,8 +13,17 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub of models; set before transformers is imported
+
+
+# Machines that run these tests are slow and shared: time is no fault of a test. In CI the examples are the same each
+# time, so that a run tells of the change and not of luck; every run elsewhere looks at new ones.
+settings.register_profile(
+    "photond", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("photond")
 
 
 def _descriptors() -> dict[str, str]:
