@@ -15,6 +15,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see ml.device: idle threads of torch must not spin
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub of models; set before transformers is imported
 
 

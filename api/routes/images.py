@@ -27,6 +27,14 @@ class ImagePath(Parameters):
     id: Name
 
 
+class ThumbnailSize(Parameters):
+    """Which thumbnail."""
+
+    size: int | None = Field(
+        default=None, ge=1, description="Longer edge in pixels. One size is kept (`store.thumbnail_size`), the default."
+    )
+
+
 class ImageFilter(Parameters):
     """Which images, and which page of them."""
 
@@ -49,8 +57,14 @@ async def get_image(services: Services, path: ImagePath) -> ImageDetail:
 
 
 @routes.get("/images/{id}/thumbnail", media_types=["image/jpeg"], errors=[ErrorCode.NOT_FOUND])
-async def image_thumbnail(request: web.Request, services: Services, path: ImagePath) -> web.Response:
+async def image_thumbnail(
+    request: web.Request, services: Services, path: ImagePath, query: ThumbnailSize
+) -> web.Response:
     """A small JPEG of the image, oriented. Cacheable for ever; 304 when the ETag is known."""
+    if query.size not in (None, services.thumbnail_size):
+        raise ApiError(
+            ErrorCode.INVALID_REQUEST, f"query.size: {services.thumbnail_size} is the one size that is kept here"
+        )
     image = await known_image(services, path.id)
     etag = f"{image.facts.sha256}-{services.thumbnail_size}"
     headers = {"Cache-Control": FOREVER, "ETag": f'"{etag}"'}

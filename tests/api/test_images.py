@@ -143,6 +143,15 @@ async def test_head_of_a_thumbnail_tells_its_length(client: TestClient[Any, Any]
     assert await response.read() == b""
 
 
+async def test_the_kept_size_can_be_asked_for_and_no_other(
+    client: TestClient[Any, Any], shelf: Any, refused: Any
+) -> None:
+    url = f"{BASE}/images/{await shelf.add('a.jpg', 'red')}/thumbnail"
+    assert (await client.get(url, params={"size": 400})).status == 200
+    response = await client.get(url, params={"size": 1600})
+    await refused(response, "INVALID_REQUEST", "GET /api/v1/images/{id}/thumbnail")
+
+
 async def test_a_lost_thumbnail_is_not_found(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
     image_id = await shelf.add("a.jpg", "red")
     shelf.thumbnails.delete([(await shelf.catalog.images.get(image_id)).facts.sha256])
