@@ -225,6 +225,12 @@ class ErrorCode(enum.StrEnum):
         "The model failed on this one input.",
         "Retry it; if it stays, report it with the model's name.",
     )
+    POISONED = (
+        "POISONED",
+        422,
+        "The daemon itself died several times in a row while it worked on this file alone.",
+        "Open it in a viewer, look for the cause in the daemon's and the system's log, then retry it.",
+    )
 
 
 class ApiError(Exception):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from handlers.progress import Progress
 from store.catalog import Catalog
-from store.records import JobKind, JobRecord
+from store.records import JobKind, JobRecord, JobState
 
 
 class Burst:
@@ -28,7 +28,7 @@ class Burst:
         self._working += 1
         try:
             async with self._opening:
-                if self._job is None:
+                if self._job is None or await self._has_ended(self._job):
                     self._job = await self._catalog.jobs.create(JobKind.EVENTS)
                     self._progress.job_changed(self._job)
                 job_id = self._job.id
@@ -38,6 +38,11 @@ class Burst:
         # Not reached after a fault or a cancellation, which closing must not hide: the next round closes the
         # job, or recovery at the next start.
         await self._close_if_over()
+
+    async def _has_ended(self, job: JobRecord) -> bool:
+        """Whether the user cancelled the job: what happens from then on belongs to another."""
+        now = await self._catalog.jobs.get(job.id)
+        return now is None or now.state is not JobState.RUNNING
 
     async def _close_if_over(self) -> None:
         if self._job is None or self._working or self._dirty():

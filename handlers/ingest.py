@@ -4,14 +4,17 @@
 
 Photographs go through in parallel, as many as keep the decoders and one model batch busy; a content that is in work
 already is waited for rather than worked twice. What fails for good is quarantined with its reason, what fails for now
-is put back with a delay, and no file stops another.
+is put back with a delay, and no file stops another. Not even one that ends the whole process each time: it is worked
+alone after two such ends, and quarantined after some more.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 
 import structlog
 
@@ -26,6 +29,7 @@ from store.catalog import Catalog
 from store.records import Attached, Deferred, Failed, FileStat, Indexed, Outcome, Task, Vanished
 
 LEASE = 128  # rows leased at once: few transactions, and few rows to free after a crash
+POISON_LIMIT = 5  # times that the process may end while a task is leased, three of them while it is leased alone
 FIRST_RETRY = 2.0  # seconds; doubled at each further try up to the last, with up to a quarter of jitter
 LAST_RETRY = 300.0
 IDLE_LOOK = 60.0  # seconds between looks at the queue when nobody calls
@@ -59,40 +63,86 @@ class Ingest:
         self._max_attempts = max_attempts
         self._label_captions = label_captions
         self._to_read: asyncio.Queue[ToRead] = asyncio.Queue(parallel)
+        self._working: set[int] = set()  # ids of the tasks that are leased and not yet committed
         self._in_work: dict[str, asyncio.Future[None]] = {}  # by SHA-256; done when committed or given up
         self._woken = asyncio.Event()
+        self._going_on = asyncio.Event()  # cleared while paused
         self._stopping = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether the queue is left alone, by the user's wish."""
+        return not self._going_on.is_set()
 
     def wake(self) -> None:
         """Look at the queue now. Call it from the event loop."""
         self._woken.set()
 
+    async def pause(self) -> None:
+        """Begin nothing more, also after a restart, until `resume`; what is being decoded is finished.
+
+        Events and scans still fill the queue meanwhile.
+        """
+        await self._catalog.switches.set_paused(True)
+        self._going_on.clear()
+
+    async def resume(self) -> None:
+        """Work on."""
+        await self._catalog.switches.set_paused(False)
+        self._going_on.set()
+
     async def stop(self) -> None:
-        """Lease no more, and return when everything leased is committed."""
+        """Lease no more, and return when everything leased is committed, or if paused, all that was begun."""
         self._stopping = True
         self.wake()
-        await self._to_read.join()
-        await self._committer.drained()
+        await self._through()
 
     async def run(self) -> None:
         """Lease and work until cancelled."""
+        if not await self._catalog.switches.paused():
+            self._going_on.set()
         async with asyncio.TaskGroup() as group:
             for number in range(self._parallel):
                 group.create_task(self._photographs(), name=f"photo-{number}")
-            await self._lease_and_classify()
+            await self._lease_and_work()
 
-    async def _lease_and_classify(self) -> None:
+    async def _lease_and_work(self) -> None:
+        limit = LEASE
         while True:
+            await self._going_on.wait()
             self._woken.clear()
-            tasks = [] if self._stopping else await self._catalog.queue.lease(LEASE)
+            tasks = [] if self._stopping else await self._catalog.queue.lease(limit, self._working)
             if not tasks:
                 await self._wait_for_work()
                 continue
-            verdicts = await self._classifier.classify(tasks)
-            # Committed before the next lease, so that the next batch sees the renames of this one.
-            await self._committer.commit(verdicts.outcomes)
-            for found in verdicts.to_read:
-                await self._to_read.put(found)
+            self._working.update(task.id for task in tasks)
+            alone = any(task.suspected for task in tasks)
+            if alone:
+                await self._through()
+            read = await self._classify_and_read(tasks)
+            if alone:
+                await self._through()
+            # While most is to be read, no more is leased than can be read: what is more urgent comes sooner.
+            limit = self._parallel if read > len(tasks) / 2 else LEASE
+
+    async def _classify_and_read(self, tasks: Sequence[Task]) -> int:
+        """Commit what needs no look into the files, and hand on the others; returns how many those are."""
+        verdicts = await self._classifier.classify(tasks)
+        poisoned = [found for found in verdicts.to_read if found.task.abandoned >= POISON_LIMIT]
+        outcomes = [*verdicts.outcomes, *map(_poisoned, poisoned)]
+        # Committed before the next lease, so that the next batch sees the renames of this one.
+        await self._committer.commit(outcomes)
+        self._working.difference_update(outcome.task.id for outcome in outcomes)
+        to_read = [found for found in verdicts.to_read if found not in poisoned]
+        for found in to_read:
+            await self._going_on.wait()
+            await self._to_read.put(found)
+        return len(to_read)
+
+    async def _through(self) -> None:
+        """Returns when everything that was handed on is committed."""
+        await self._to_read.join()
+        await self._committer.drained()
 
     async def _wait_for_work(self) -> None:
         due = await self._catalog.queue.next_due()
@@ -104,9 +154,14 @@ class Ingest:
         while True:
             found = await self._to_read.get()
             try:
-                await self._committer.put(await self._outcome(found))
+                ready = await self._outcome(found)
+                ready.committed.add_done_callback(partial(self._committed, found.task.id))
+                await self._committer.put(ready)
             finally:
                 self._to_read.task_done()
+
+    def _committed(self, task_id: int, _committed: asyncio.Future[None]) -> None:
+        self._working.discard(task_id)
 
     async def _outcome(self, found: ToRead) -> Ready:
         """What became of one file. Every fault of the file becomes an outcome; nothing is raised for it."""
@@ -175,6 +230,13 @@ class Ingest:
         self._in_work[sha256] = claim
         claim.add_done_callback(lambda _: self._in_work.pop(sha256))
         return claim
+
+
+def _poisoned(found: ToRead) -> Failed:
+    task = found.task
+    log.error("file_poisons", path=task.path, deaths=task.abandoned)
+    reason = f"the daemon died {task.abandoned} times in a row while it worked on this file"
+    return Failed(task, found.stat, "POISONED", reason)
 
 
 def _stat(read: ReadResult) -> FileStat:

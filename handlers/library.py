@@ -58,7 +58,7 @@ class Library:
         self._wake = wake
         self._watch = watch
         self._browse_roots = browse_roots
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[str, asyncio.Task[None]] = {}  # scans, by the id of their job
 
     async def start(self) -> None:
         """Make the catalog's watch roots those of the configuration. Before the intake runs."""
@@ -68,9 +68,10 @@ class Library:
 
     async def close(self) -> None:
         """End the scans that are running; what they have queued stays queued."""
-        for task in self._running:
+        running = list(self._running.values())
+        for task in running:
             task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await asyncio.gather(*running, return_exceptions=True)
 
     async def roots(self) -> list[Root]:
         """All roots, watched and ingested, with their state."""
@@ -93,8 +94,8 @@ class Library:
         self._progress.job_changed(job)
         if is_directory:
             task = asyncio.create_task(self._carry_out(job, target, force), name=f"ingest-{job.id}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[job.id] = task
+            task.add_done_callback(lambda _: self._running.pop(job.id))
             return job
         return await self._queue_all(job, [NewTask(target, root.id, job.id, Priority.EVENT, force)])
 
@@ -103,6 +104,17 @@ class Library:
         failed = await self._catalog.files.failed_paths(paths)
         job = await self._catalog.jobs.create(JobKind.RETRY)
         return await self._queue_all(job, [NewTask(path, root_id, job.id) for path, root_id in failed])
+
+    async def cancel(self, job_id: str) -> JobRecord:
+        """End a running job, and the scan that feeds it. See JobStore.cancel for what becomes of its files.
+
+        Raises NotFoundError, and ConflictError for a job that has ended already.
+        """
+        job = await self._catalog.jobs.cancel(job_id)
+        if (scan := self._running.get(job_id)) is not None:
+            scan.cancel()
+        self._progress.job_changed(job)
+        return job
 
     # -- what may be ingested
 

@@ -14,6 +14,7 @@ from store.commit import commit_outcomes
 from store.database import Database
 from store.files import FileStore
 from store.images import ImageStore
+from store.integrity import Integrity
 from store.jobs import JobStore
 from store.ml_cache import MlCache
 from store.queue import TaskQueue
@@ -22,6 +23,7 @@ from store.roots import RootStore
 from store.spaces import SpaceStore
 from store.stale_points import StalePoints
 from store.steady_clock import steady_clock
+from store.switches import Switches
 
 FILE_NAME = "catalog.db"
 
@@ -49,9 +51,11 @@ class Catalog:
         self.collections = CollectionStore(self._database)
         self.queue = TaskQueue(self._database, self._steady)
         self.jobs = JobStore(self._database)
+        self.integrity = Integrity(self._database)
         self.cache = MlCache(self._database)
         self.spaces = SpaceStore(self._database)
         self.stale = StalePoints(self._database)
+        self.switches = Switches(self._database)
 
     async def open(self) -> None:
         """Create the file or bring it to this version's schema, and open it.

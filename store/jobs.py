@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
 from store.database import Database
-from store.errors import NotFoundError
+from store.errors import ConflictError, NotFoundError
 from store.paging import Page, decode_cursor, encode_cursor
 from store.records import JobKind, JobRecord, JobState, LogLine
 from store.sql import in_texts
+
+DROPPED_AT_ONCE = 5_000  # rows of one transaction: tens of milliseconds, between which others write
 
 _job, _log, _task = schema.job, schema.job_log, schema.task
 _accounted = _job.c.done + _job.c.skipped + _job.c.failed
@@ -68,11 +70,14 @@ class JobStore:
             return await _one(connection, job_id)
 
     async def fail(self, job_id: str, code: str, message: str) -> JobRecord:
-        """The job could not be carried out; what it has queued is still done. Raises NotFoundError."""
+        """The job could not be carried out; what it has queued is still done. Raises NotFoundError.
+
+        A job that was cancelled stays so.
+        """
         async with self._database.write() as connection:
             await connection.execute(
                 update(_job)
-                .where(_job.c.id == job_id)
+                .where(_job.c.id == job_id, _job.c.state != JobState.CANCELLED)
                 .values(
                     state=JobState.FAILED,
                     closed=True,
@@ -82,6 +87,33 @@ class JobStore:
                 )
             )
             return await _one(connection, job_id)
+
+    async def cancel(self, job_id: str) -> JobRecord:
+        """End a running job: what is in work for it is finished and counted, what else it has queued is dropped.
+
+        The files themselves are not settled by that: the next scan of their root finds what is still to be done.
+        Raises NotFoundError, and ConflictError for a job that has ended already.
+        """
+        async with self._database.write() as connection:
+            job = await _one(connection, job_id)
+            if job.state is not JobState.RUNNING:
+                raise ConflictError(f"job {job_id} has ended already: it is {job.state}")
+            ended = {"state": JobState.CANCELLED, "closed": True, "finished_at": datetime.now(UTC)}
+            await connection.execute(update(_job).where(_job.c.id == job_id).values(ended))
+        while await self._drop(job_id):
+            pass
+        async with self._database.read() as connection:
+            return await _one(connection, job_id)
+
+    async def _drop(self, job_id: str) -> int:
+        """Take some of the job's tasks out of the queue; returns how many. Others may write between two calls."""
+        some = select(_task.c.id).where(_task.c.job_id == job_id, _task.c.lease_until.is_(None)).limit(DROPPED_AT_ONCE)
+        async with self._database.write() as connection:
+            dropped = (await connection.execute(delete(_task).where(_task.c.id.in_(some)))).rowcount
+            if dropped:
+                fewer = _job.c.total - dropped
+                await connection.execute(update(_job).where(_job.c.id == job_id).values(total=fewer))
+        return dropped
 
     async def log(self, job_id: str, level: str, message: str) -> None:
         """Add a line to the job's log. Raises NotFoundError."""
@@ -123,7 +155,10 @@ class JobStore:
             return [_record(row) for row in await connection.execute(query)]
 
     async def recover(self) -> None:
-        """At start: whoever was adding to the running jobs is gone. Those with nothing queued are DONE."""
+        """At start: whoever was adding to the running jobs is gone. Those with nothing queued are DONE.
+
+        A cancellation that was interrupted is ended.
+        """
         queued = select(_task.c.id).where(_task.c.job_id == _job.c.id).exists()
         running = _job.c.state == JobState.RUNNING
         async with self._database.write() as connection:
@@ -133,6 +168,12 @@ class JobStore:
                 .where(running, ~queued)
                 .values(state=JobState.DONE, finished_at=datetime.now(UTC), total=_accounted)
             )
+            cancelled = list(
+                await connection.scalars(select(_job.c.id).where(_job.c.state == JobState.CANCELLED, queued))
+            )
+        for job_id in cancelled:
+            while await self._drop(job_id):
+                pass
 
 
 async def count_jobs(connection: AsyncConnection, tallies: Mapping[str, Tally]) -> None:

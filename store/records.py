@@ -78,6 +78,14 @@ class RootState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DirectoryIdentity:
+    """What tells a directory from another one at the same path."""
+
+    device: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
 class Root:
     """A folder whose photos are indexed into one collection."""
 
@@ -91,6 +99,8 @@ class Root:
     exclude: tuple[str, ...] = ()
     state: RootState = RootState.ONLINE
     last_scan_at: datetime | None = None
+    identity: DirectoryIdentity | None = None  # of its folder when it was last online, None until then
+    accept_empty: bool = False  # the user said that this very folder is empty on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +225,11 @@ class Task:
     abandoned: int  # leases before this one, in a row, that ended without an outcome: the process died, it seems
     generation: int  # raised when the path is put again while leased: completing this lease then frees the row
     force: bool
+
+    @property
+    def suspected(self) -> bool:
+        """Twice in a row the process ended while this was leased: it is leased alone now, to tell it from others."""
+        return self.abandoned > 1
 
 
 @dataclass(frozen=True, slots=True)
