@@ -1,9 +1,14 @@
 """Is a watch root really there? The one place that decides it.
 
 A disk that is not mounted looks like an empty folder, and an empty folder looks like a hundred thousand deletions. So
-before a file is called gone, its root is looked at. A root that does not exist, cannot be listed, lies on another
-device than before (a mount came or went), or is empty although photos are known in it, is offline: it says nothing
-about its files.
+before a file is called gone, its root is looked at. A root is offline, and says nothing about its files, when
+
+- it does not exist, or cannot be listed;
+- it is empty, although photos are known in it, until the user says that it is meant (`accept`);
+- it lies on another device than before (a mount came or went), and of the photos known in it none is found there.
+
+Device numbers change at a reboot or a remount; hence the photos as witnesses. Which directory a root was is kept in
+the catalog, so that all of this also holds across a restart.
 """
 
 from __future__ import annotations
@@ -17,7 +22,9 @@ import structlog
 
 from handlers.filters import PathFilter
 from store.catalog import Catalog
-from store.records import FileState, Root, RootState
+from store.records import DirectoryIdentity, FileRecord, FileState, Root, RootState
+
+WITNESSES = 200  # photos looked for on another device: enough that a library with gaps is recognised
 
 log = structlog.get_logger()
 
@@ -26,58 +33,92 @@ log = structlog.get_logger()
 class Sight:
     """What there is at a root's path."""
 
-    absence: str | None = None  # why nothing can be seen
-    identity: tuple[int, int] | None = None  # device and inode
-    empty: bool = True  # of photographs, and of folders that could hold some
+    identity: DirectoryIdentity
+    empty: bool  # of photographs, and of folders that could hold some
 
 
 class RootPresence:
-    """Looks at roots, and keeps their state in the catalog."""
+    """Looks at roots, and keeps in the catalog what it finds; it goes by what the catalog has of a root then."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._seen: dict[int, tuple[int, int]] = {}
+        self._reasons: dict[int, str] = {}
+
+    def reason(self, root_id: int) -> str | None:
+        """Why the root was offline when it was last looked at, or None."""
+        return self._reasons.get(root_id)
 
     async def look(self, root: Root) -> str | None:
         """Why the root is offline, or None if it is not; its state in the catalog is set by it."""
+        root = await self._catalog.roots.get(root.id) or root
         sight = await asyncio.to_thread(see, root)
-        reason = sight.absence
-        if reason is None and sight.empty:
-            present = await self._catalog.files.count(root.id, FileState.PRESENT)
-            reason = f"is empty, but {present} photos are known in it" if present else None
-        if reason is None and sight.identity is not None:
-            self._seen[root.id] = sight.identity
+        reason = sight if isinstance(sight, str) else await self._doubt(root, sight)
         state = RootState.ONLINE if reason is None else RootState.OFFLINE
+        if reason is None:
+            self._reasons.pop(root.id, None)
+        else:
+            self._reasons[root.id] = reason
         if state is not root.state:
             log.warning("root_state", root=root.path, state=state.value, reason=reason)
             await self._catalog.roots.set_state(root.id, state)
         return reason
 
     async def believed(self, roots: Sequence[Root]) -> set[int]:
-        """Ids of those roots whose files are gone when they are not found: the last photo of a root included."""
+        """Ids of those roots of which a file that is not found is gone, the last one included.
+
+        An empty root is believed only as the very directory that was seen full before: then its last photo was
+        deleted live.
+        """
         sights = await asyncio.to_thread(lambda: [(root, see(root)) for root in roots])
-        return {root.id for root, sight in sights if self._is_believed(root, sight)}
+        return {root.id for root, sight in sights if isinstance(sight, Sight) and _is_same(root, sight)}
 
-    def _is_believed(self, root: Root, sight: Sight) -> bool:
-        if sight.identity is None:
-            return False
-        seen = self._seen.get(root.id)
-        if sight.empty:
-            return sight.identity == seen
-        return seen is None or seen[0] == sight.identity[0]
+    async def accept(self, root: Root) -> None:
+        """The user means it: what the root's folder holds now is all that it holds, even if that is nothing.
+
+        Nothing is forgotten by this; the next scan finds out which photos are missing. A folder that does not
+        exist or cannot be listed is not accepted.
+        """
+        sight = await asyncio.to_thread(see, root)
+        if isinstance(sight, Sight):
+            await self._catalog.roots.accept(root.id, sight.identity)
+
+    async def _doubt(self, root: Root, sight: Sight) -> str | None:
+        """Why what is seen may not be the root; it is remembered if there is no doubt."""
+        present = await self._catalog.files.count(root.id, FileState.PRESENT) if _is_suspect(root, sight) else 0
+        if present and sight.empty:
+            return f"is empty, but {present} photos are known in it"
+        witnesses = await self._witnesses(root) if present else []
+        if present and not witnesses:
+            return f"lies on another device than before, and none of the {present} photos known in it is found there"
+        if root.identity != sight.identity:
+            await self._catalog.roots.seen(root.id, sight.identity, renumber=_is_remounted(witnesses))
+        if root.accept_empty and not (sight.empty and await self._catalog.files.count(root.id, FileState.PRESENT)):
+            await self._catalog.roots.forget_acceptance(root.id)
+        return None
+
+    async def _witnesses(self, root: Root) -> list[Witness]:
+        known = await self._catalog.files.sample(root.id, WITNESSES)
+        return await asyncio.to_thread(lambda: [w for record in known if (w := _find(record)) is not None])
 
 
-def see(root: Root) -> Sight:
-    """Look at the root's folder. Blocking."""
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A known photo that is found at its path with its size."""
+
+    same_inode: bool
+
+
+def see(root: Root) -> Sight | str:
+    """What there is at a root's path, or why nothing can be seen. Blocking."""
     try:
         stat = os.stat(root.path)  # noqa: PTH116 - the path is text of any bytes
         with os.scandir(root.path) as entries:
             empty = not _any_wanted(root, entries)
     except FileNotFoundError:
-        return Sight("does not exist")
+        return "does not exist"
     except OSError as error:
-        return Sight(f"cannot be read: {error.strerror}")
-    return Sight(identity=(stat.st_dev, stat.st_ino), empty=empty)
+        return f"cannot be read: {error.strerror}"
+    return Sight(DirectoryIdentity(stat.st_dev, stat.st_ino), empty)
 
 
 def _any_wanted(root: Root, entries: Iterable[os.DirEntry[str]]) -> bool:
@@ -85,3 +126,30 @@ def _any_wanted(root: Root, entries: Iterable[os.DirEntry[str]]) -> bool:
     return any(
         wanted.wants_directory(entry.path) if entry.is_dir() else wanted.wants_file(entry.path) for entry in entries
     )
+
+
+def _is_elsewhere(root: Root, sight: Sight) -> bool:
+    return root.identity is not None and root.identity.device != sight.identity.device
+
+
+def _is_suspect(root: Root, sight: Sight) -> bool:
+    if root.accept_empty and root.identity == sight.identity:
+        return False
+    return sight.empty or _is_elsewhere(root, sight)
+
+
+def _is_same(root: Root, sight: Sight) -> bool:
+    return root.identity == sight.identity or not (sight.empty or _is_elsewhere(root, sight))
+
+
+def _find(record: FileRecord) -> Witness | None:
+    try:
+        stat = os.stat(record.path)  # noqa: PTH116 - the path is text of any bytes
+    except OSError:
+        return None
+    return Witness(stat.st_ino == record.stat.inode) if stat.st_size == record.stat.size else None
+
+
+def _is_remounted(witnesses: Sequence[Witness]) -> bool:
+    """Whether it is the same file system under another number, and no copy of it."""
+    return bool(witnesses) and all(witness.same_inode for witness in witnesses)

@@ -90,6 +90,13 @@ class FileStore:
         async with self._database.read() as connection:
             return int(await connection.scalar(query) or 0)
 
+    async def sample(self, root_id: int, limit: int) -> list[FileRecord]:
+        """Present files of a root, drawn anew each time."""
+        mine = (_file.c.root_id == root_id) & (_file.c.state == FileState.PRESENT)
+        async with self._database.read() as connection:
+            rows = await connection.execute(select(_file).where(mine).order_by(func.random()).limit(limit))
+            return [file_record(row) for row in rows]
+
     async def failures(self, limit: int, cursor: str | None = None) -> Page[Failure]:
         """What is in quarantine, the newest first. Raises InvalidCursorError."""
         query = _failed(select(_file)).order_by(_file.c.failed_at.desc(), _file.c.id.desc()).limit(limit + 1)

@@ -14,7 +14,7 @@ from store import schema
 from store.collections import ensure_collection
 from store.database import Database
 from store.membership import join, leave
-from store.records import Root, RootOrigin, RootState
+from store.records import DirectoryIdentity, Root, RootOrigin, RootState
 from store.stale_points import mark_stale
 
 _root, _collection, _file = schema.watch_root, schema.collection, schema.file
@@ -72,6 +72,36 @@ class RootStore:
         async with self._database.write() as connection:
             await connection.execute(update(_root).where(_root.c.id == root_id).values(state=state))
 
+    async def get(self, root_id: int) -> Root | None:
+        """The root as it is now."""
+        async with self._database.read() as connection:
+            found = await _read(connection, _root.c.id == root_id)
+        return found[0] if found else None
+
+    async def seen(self, root_id: int, identity: DirectoryIdentity, *, renumber: bool = False) -> None:
+        """Remember which directory the root is.
+
+        `renumber`: it is the one it was, and its device has another number now. Files that were on the old number
+        are on the new one, and so need no look inside.
+        """
+        async with self._database.write() as connection:
+            before = (await _read(connection, _root.c.id == root_id))[0].identity
+            await _identify(connection, root_id, identity)
+            if renumber and before is not None:
+                was_there = (_file.c.root_id == root_id) & (_file.c.device == before.device)
+                await connection.execute(update(_file).where(was_there).values(device=identity.device))
+
+    async def accept(self, root_id: int, identity: DirectoryIdentity) -> None:
+        """The user says that this directory is the root, and if it is empty, on purpose."""
+        async with self._database.write() as connection:
+            await _identify(connection, root_id, identity)
+            await connection.execute(update(_root).where(_root.c.id == root_id).values(accept_empty=True))
+
+    async def forget_acceptance(self, root_id: int) -> None:
+        """What was accepted has come into effect: from now on, an empty folder is suspect again."""
+        async with self._database.write() as connection:
+            await connection.execute(update(_root).where(_root.c.id == root_id).values(accept_empty=False))
+
     async def scanned(self, root_id: int, at: datetime) -> None:
         """Remember when the root was last compared with the disk, to the end."""
         async with self._database.write() as connection:
@@ -108,6 +138,11 @@ async def _change_collection(connection: AsyncConnection, root_id: int, old: int
     await mark_stale(connection, joined | left)
 
 
+async def _identify(connection: AsyncConnection, root_id: int, identity: DirectoryIdentity) -> None:
+    values = {"device": identity.device, "inode": identity.inode}
+    await connection.execute(update(_root).where(_root.c.id == root_id).values(values))
+
+
 async def _read(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Root]:
     query = (
         select(_root, _collection.c.name.label("collection"))
@@ -130,4 +165,6 @@ def _record(row: Row[Any]) -> Root:
         exclude=tuple(row.exclude),
         state=row.state,
         last_scan_at=row.last_scan_at,
+        identity=None if row.inode is None else DirectoryIdentity(row.device, row.inode),
+        accept_empty=row.accept_empty,
     )

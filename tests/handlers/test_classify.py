@@ -213,21 +213,3 @@ async def test_a_root_inside_takes_its_files_over(folder: Folder) -> None:
     record = await folder.catalog.images.get(image)
     assert record is not None
     assert "other" in record.collections
-
-
-async def test_a_root_that_was_made_again_is_there_and_one_on_another_device_is_not(
-    folder: Folder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder.path.rename(folder.path.with_name("old"))
-    folder.path.mkdir()
-    (folder.path / "new.jpg").touch()
-    assert await folder.presence.believed([folder.root]) == {folder.root.id}
-    stat = os.stat
-
-    def elsewhere(path: str) -> os.stat_result:
-        values = list(stat(path))
-        values[2] += 1  # st_dev
-        return os.stat_result(values)
-
-    monkeypatch.setattr("handlers.offline.os.stat", elsewhere)
-    assert await folder.presence.believed([folder.root]) == set()

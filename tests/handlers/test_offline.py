@@ -1,0 +1,245 @@
+"""Roots that go away and come back: real folders, real mounts, a real catalog."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from handlers.offline import RootPresence
+from store.records import DirectoryIdentity, FileState, Root, RootState
+from store.roots import RootSpec
+
+if TYPE_CHECKING:
+    from tests.handlers.conftest import Shelf
+
+Mount = Callable[[Path], None]
+
+
+@pytest.fixture
+def presence(shelf: Shelf) -> RootPresence:
+    return RootPresence(shelf.catalog)
+
+
+@pytest.fixture
+async def root(shelf: Shelf) -> Root:
+    (root,) = await shelf.watch()
+    return root
+
+
+@pytest.fixture
+def mount() -> Iterator[Mount]:
+    """Mounts a new, empty file system on a folder; unmounts all when the test is over."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    mounted: list[Path] = []
+
+    def mount_on(folder: Path) -> None:
+        found = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            pytest.skip(f"mounts are not allowed here: {found.stderr.strip()}")
+        mounted.append(folder)
+
+    yield mount_on
+    for folder in reversed(mounted):
+        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
+def unmount(folder: Path) -> None:
+    subprocess.run(["umount", folder], check=True)
+
+
+async def state_of(shelf: Shelf) -> RootState:
+    (root,) = await shelf.catalog.roots.all()
+    return root.state
+
+
+async def is_believed(shelf: Shelf, presence: RootPresence) -> bool:
+    roots = await shelf.catalog.roots.all()
+    return await presence.believed(roots) == {root.id for root in roots}
+
+
+async def test_a_root_is_offline_with_a_reason_while_it_does_not_exist(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    assert await presence.look(root) is None
+    shelf.folder.rename(shelf.folder.with_name("away"))
+    with capture_logs() as logs:
+        assert await presence.look(root) == presence.reason(root.id) == "does not exist"
+        assert await presence.look(root) is not None
+    assert [(line["state"], line["reason"]) for line in logs] == [("offline", "does not exist")]
+    assert await state_of(shelf) is RootState.OFFLINE
+    assert not await is_believed(shelf, presence)
+    shelf.folder.with_name("away").rename(shelf.folder)
+    assert await presence.look(root) is None
+    assert presence.reason(root.id) is None
+    assert await state_of(shelf) is RootState.ONLINE
+    assert await is_believed(shelf, presence)
+
+
+async def test_the_emptied_folder_itself_is_offline_to_scans_and_believed_live(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    photo = shelf.photo("a.jpg")
+    await shelf.index(root, [photo])
+    await presence.look(root)
+    Path(photo).unlink()
+    assert await RootPresence(shelf.catalog).look(root) == "is empty, but 1 photos are known in it"
+    assert await is_believed(shelf, RootPresence(shelf.catalog))  # also after a restart
+
+
+async def test_an_empty_folder_in_its_place_is_not_believed(shelf: Shelf, presence: RootPresence, root: Root) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    await presence.look(root)
+    shelf.folder.rename(shelf.folder.with_name("away"))
+    shelf.folder.mkdir()
+    assert "is empty" in (await presence.look(root) or "")
+    assert not await is_believed(shelf, presence)
+
+
+async def test_a_folder_in_its_place_that_holds_photos_is_the_root(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    await presence.look(root)
+    shelf.folder.rename(shelf.folder.with_name("away"))
+    shelf.photo("b.jpg")
+    assert await presence.look(root) is None
+    assert await is_believed(shelf, presence)
+
+
+async def test_an_emptied_root_is_believed_when_the_user_says_so_and_then_never_again(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    photo = shelf.photo("a.jpg")
+    await shelf.index(root, [photo])
+    await presence.look(root)
+    shutil.rmtree(shelf.folder)
+    shelf.folder.mkdir()
+    assert await presence.look(root) is not None
+    await presence.accept(root)
+    for _ in range(2):  # also while the missing photo waits in the queue
+        assert await RootPresence(shelf.catalog).look(root) is None
+    assert await is_believed(shelf, presence)
+    await shelf.lose(root, [photo])
+    assert await presence.look(root) is None
+    await shelf.index(root, [shelf.photo("b.jpg")])
+    (shelf.folder / "b.jpg").unlink()
+    assert await presence.look(root) is not None
+
+
+async def test_what_was_accepted_is_that_very_folder(shelf: Shelf, presence: RootPresence, root: Root) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    (shelf.folder / "a.jpg").unlink()
+    await presence.accept(root)
+    shelf.folder.rename(shelf.folder.with_name("away"))
+    assert await presence.look(root) == "does not exist"
+    shelf.folder.mkdir()
+    assert "is empty" in (await presence.look(root) or "")
+
+
+async def test_a_folder_that_does_not_exist_cannot_be_accepted(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    shelf.folder.rename(shelf.folder.with_name("away"))
+    await presence.accept(root)
+    assert await presence.look(root) == "does not exist"
+
+
+async def test_a_root_that_may_not_be_read_is_offline(
+    shelf: Shelf, presence: RootPresence, unprivileged_path: Path
+) -> None:
+    folder = unprivileged_path / "private"
+    folder.mkdir()
+    (folder / "a.jpg").touch()
+    (root,) = await shelf.watch(RootSpec(str(folder), "default"))
+    assert await presence.look(root) is None
+    folder.chmod(0)
+    assert await presence.look(root) == "cannot be read: Permission denied"
+    assert not await is_believed(shelf, presence)
+    folder.chmod(0o700)
+    assert await presence.look(root) is None
+
+
+async def test_an_unmounted_disk_is_offline_also_after_a_restart_and_with_a_stray_photo_in_its_place(
+    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+) -> None:
+    shelf.photo("stray.jpg", b"left in the mount point")
+    mount(shelf.folder)
+    await shelf.index(root, [shelf.photo(f"{number}.jpg") for number in range(3)])
+    assert await presence.look(root) is None
+    unmount(shelf.folder)
+    presence = RootPresence(shelf.catalog)
+    assert await presence.look(root) == (
+        "lies on another device than before, and none of the 3 photos known in it is found there"
+    )
+    assert not await is_believed(shelf, presence)
+    assert await shelf.catalog.files.count(root.id, FileState.PRESENT) == 3
+
+
+async def test_another_disk_mounted_over_a_root_is_offline_until_it_is_gone(
+    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    assert await presence.look(root) is None
+    mount(shelf.folder)
+    assert "is empty" in (await presence.look(root) or "")
+    shelf.photo("other.jpg")
+    assert "another device" in (await presence.look(root) or "")
+    assert not await is_believed(shelf, presence)
+    unmount(shelf.folder)
+    assert await presence.look(root) is None
+    assert await is_believed(shelf, presence)
+
+
+async def test_another_disk_is_the_root_once_the_user_says_so(
+    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+) -> None:
+    await shelf.index(root, [shelf.photo("a.jpg")])
+    await presence.look(root)
+    mount(shelf.folder)
+    shelf.photo("other.jpg")
+    assert await presence.look(root) is not None
+    await presence.accept(root)
+    assert await presence.look(root) is None
+    assert await is_believed(shelf, presence)
+
+
+async def test_a_copy_of_the_library_on_another_disk_is_recognised_by_its_photos(
+    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+) -> None:
+    photos = [shelf.photo(f"{number}.jpg") for number in range(5)]
+    await shelf.index(root, photos)
+    await presence.look(root)
+    before = await shelf.rows(root)
+    mount(shelf.folder)
+    shelf.photo("3.jpg")
+    assert await presence.look(root) is None
+    assert await shelf.rows(root) == before  # what is a copy must be looked at
+    assert await is_believed(shelf, presence)
+
+
+async def test_the_same_disk_under_another_number_needs_no_file_read_again(
+    shelf: Shelf, presence: RootPresence, root: Root
+) -> None:
+    photo = shelf.photo("a.jpg")
+    await shelf.index(root, [photo])
+    await presence.look(root)
+    known = await shelf.rows(root)
+    disk = Path(photo).stat()
+    # As before a reboot, or before the disk was plugged in again.
+    identity = DirectoryIdentity(disk.st_dev + 1, shelf.folder.stat().st_ino)
+    await shelf.catalog.roots.seen(root.id, identity, renumber=True)
+    assert (await shelf.rows(root))[photo].stat.device == disk.st_dev + 1
+    assert not await is_believed(shelf, presence)
+    assert await presence.look(root) is None
+    assert await shelf.rows(root) == known
+    assert await is_believed(shelf, presence)
