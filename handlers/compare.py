@@ -9,20 +9,11 @@ import os
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from operator import attrgetter
 
 from handlers.stability import at_rest
-from handlers.walk import DiskFile
-from store.records import FileRecord, FileState
-
-
-class _Pathed(Protocol):
-    @property
-    def path(self) -> str: ...
-
-
-_L = TypeVar("_L", bound=_Pathed)
-_R = TypeVar("_R", bound=_Pathed)
+from store.entries import FileEntry
+from store.records import FileStat
 
 
 @dataclass(slots=True)
@@ -36,8 +27,8 @@ class Differences:
 
 
 def compare(
-    disk: Sequence[DiskFile],
-    rows: Sequence[FileRecord],
+    disk: Sequence[FileEntry],
+    rows: Sequence[FileEntry],
     *,
     wall_now_ns: int,
     settle: float,
@@ -49,23 +40,26 @@ def compare(
     changed.
     """
     found = Differences()
+    if disk == rows and not force:  # nearly always, and told in no time
+        return found
     known = {row.path: row for row in rows}
-    for path, stat in disk:
-        row = known.pop(path, None)
-        if row is not None and row.stat == stat and row.state is not FileState.MISSING and not force:
+    for file in disk:
+        row = known.pop(file.path, None)
+        if row == file and not force:
             continue
-        if not at_rest(None, stat, wall_now_ns, settle):
+        path = os.fsdecode(file.path)
+        if not at_rest(None, FileStat(*file[1:5]), wall_now_ns, settle):
             found.young.append(path)
         else:
             (found.new if row is None else found.changed).append(path)
-    found.missing += [row.path for row in known.values() if row.state is not FileState.MISSING]
+    found.missing += [os.fsdecode(row.path) for row in known.values() if not row.missing]
     return found
 
 
 async def aligned(
-    left: AsyncIterator[Sequence[_L]], right: AsyncIterator[Sequence[_R]]
-) -> AsyncIterator[tuple[Sequence[_L], Sequence[_R]]]:
-    """Cut two streams of chunks, each in the order of `os.fsencode(path)`, at the same paths.
+    left: AsyncIterator[Sequence[FileEntry]], right: AsyncIterator[Sequence[FileEntry]]
+) -> AsyncIterator[tuple[Sequence[FileEntry], Sequence[FileEntry]]]:
+    """Cut two streams of chunks, each in the order of its paths, at the same paths.
 
     Equal paths end up in the same window; nothing is left out and the order is kept.
     """
@@ -81,15 +75,15 @@ async def aligned(
         yield buffers[0].take(bound), buffers[1].take(bound)
 
 
-class _Buffer(Generic[_L]):
-    def __init__(self, stream: AsyncIterator[Sequence[_L]]) -> None:
-        self.items: Sequence[_L] = ()
+class _Buffer:
+    def __init__(self, stream: AsyncIterator[Sequence[FileEntry]]) -> None:
+        self.items: Sequence[FileEntry] = ()
         self.ended = False
         self._stream = stream
 
     @property
     def last(self) -> bytes:
-        return _key(self.items[-1])
+        return self.items[-1].path
 
     async def fill(self) -> None:
         while not self.items and not self.ended:
@@ -97,11 +91,7 @@ class _Buffer(Generic[_L]):
             self.ended = chunk is None
             self.items = chunk or ()
 
-    def take(self, bound: bytes | None) -> Sequence[_L]:
-        cut = len(self.items) if bound is None else bisect_right(self.items, bound, key=_key)
+    def take(self, bound: bytes | None) -> Sequence[FileEntry]:
+        cut = len(self.items) if bound is None else bisect_right(self.items, bound, key=attrgetter("path"))
         taken, self.items = self.items[:cut], self.items[cut:]
         return taken
-
-
-def _key(item: _Pathed) -> bytes:
-    return os.fsencode(item.path)

@@ -46,11 +46,11 @@ class PathFilter:
     def wants_file(self, path: str) -> bool:
         """Whether a file of this path is taken: by its name, its folders and the globs."""
         directory, _, name = path.rpartition("/")
-        return (
-            _is_photo_name(name)
-            and self.wants_directory(directory or "/")
-            and not (self._excluded and self._excluded.fullmatch(path[len(self._prefix) :]))
-        )
+        return self.wants_name(name, path) and self.wants_directory(directory or "/")
+
+    def wants_name(self, name: str, path: str) -> bool:
+        """`wants_file` for a file, by its name and its path, in a folder that is wanted."""
+        return _is_photo_name(name) and not (self._excluded and self._excluded.fullmatch(path[len(self._prefix) :]))
 
     def _wants_directory(self, path: str) -> bool:
         """Whether a folder of this path is looked into; the root itself always is."""

@@ -92,7 +92,7 @@ class Scanner:
             follow_symlinks=self._settings.follow_symlinks,
         )
         missing: list[str] = []
-        rows = self._catalog.files.under(root.id, directory, chunk=CHUNK)
+        rows = self._catalog.entries.under(root.id, directory, chunk=CHUNK)
         async for on_disk, known in aligned(_in_thread(walk.chunks(CHUNK)), rows):
             found = compare(
                 on_disk,

@@ -6,20 +6,14 @@ Blocking: a scan pulls chunk after chunk in a thread. One folder's entries are i
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from itertools import islice
-from typing import NamedTuple
+from itertools import chain, islice
+from operator import attrgetter
 
 from handlers.filters import PathFilter
 from handlers.roots import is_below
-from store.records import FileStat
-
-
-class DiskFile(NamedTuple):
-    """A photograph on the disk."""
-
-    path: str
-    stat: FileStat
+from store.entries import FileEntry
 
 
 class Walk:
@@ -41,56 +35,70 @@ class Walk:
         self._follow = follow_symlinks
         self._entered: set[tuple[int, int]] = set()
 
-    def chunks(self, size: int) -> Iterator[list[DiskFile]]:
+    def chunks(self, size: int) -> Iterator[list[FileEntry]]:
         """All files, `size` at a time."""
-        files = self._files()
+        files = chain.from_iterable(self._runs())
         while chunk := list(islice(files, size)):
             yield chunk
 
-    def _files(self) -> Iterator[DiskFile]:
+    def _runs(self) -> Iterator[list[FileEntry]]:
+        """All files, in lists of which none reaches past a folder."""
         self._real_start = os.path.realpath(self._start)
         self._enter(self._start)
-        pending = [iter(self._entries(self._start))]
+        pending = [iter(self._list(self._start))]
         while pending:
-            entry = next(pending[-1], None)
-            if entry is None:
+            step = next(pending[-1], None)
+            if step is None:
                 pending.pop()
-            elif isinstance(entry, DiskFile):
-                yield entry
+            elif isinstance(step, str):
+                pending.append(iter(self._list(step)))
             else:
-                pending.append(iter(self._entries(entry)))
+                yield step
 
-    def _entries(self, directory: str) -> list[DiskFile | str]:
-        """Files, and folders as bare paths, sorted so that a folder's files come where its path does."""
-        found: list[tuple[bytes, DiskFile | str]] = []
+    def _list(self, directory: str) -> list[list[FileEntry] | str]:
+        """A folder's files, and between them its folders, each where its path with a slash comes."""
+        files, folders = self._examined(directory)
+        files.sort()
+        steps: list[list[FileEntry] | str] = []
+        start = 0
+        for place, folder in sorted((os.fsencode(path) + b"/", path) for path in folders):
+            end = bisect_left(files, place, key=attrgetter("path"))
+            steps += files[start:end], folder
+            start = end
+        return [*steps, files[start:]]
+
+    def _examined(self, directory: str) -> tuple[list[FileEntry], list[str]]:
+        """The wanted files and folders in a folder, in no order."""
+        files: list[FileEntry] = []
+        folders: list[str] = []
+        if not self._wanted.wants_directory(directory):
+            return files, folders
         try:
             with os.scandir(directory) as entries:
                 for entry in entries:
-                    if (item := self._examine(entry)) is not None:
-                        slash = "/" if isinstance(item, str) else ""
-                        found.append((os.fsencode(entry.name + slash), item))
+                    self._examine(entry, files, folders)
         except (FileNotFoundError, NotADirectoryError):
-            return []
+            return [], []
         except OSError:
             self.unreadable.append(directory)
-            return []
-        found.sort(key=lambda pair: pair[0])
-        return [item for _, item in found]
+            return [], []
+        return files, folders
 
-    def _examine(self, entry: os.DirEntry[str]) -> DiskFile | str | None:
+    def _examine(self, entry: os.DirEntry[str], files: list[FileEntry], folders: list[str]) -> None:
         try:
             if entry.is_symlink() and not self._follow:
-                return None
+                return
             if entry.is_dir():
-                return entry.path if self._wants_folder(entry) else None
-            if not self._wanted.wants_file(entry.path) or not entry.is_file():
-                return None
-            return DiskFile(entry.path, _file_stat(entry.stat()))
+                if self._wants_folder(entry):
+                    folders.append(entry.path)
+            elif self._wanted.wants_name(entry.name, entry.path) and entry.is_file():
+                stat = entry.stat()
+                path = os.fsencode(entry.path)
+                files.append(FileEntry(path, stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_dev))
         except FileNotFoundError:  # gone since it was listed
-            return None
+            pass
         except OSError:
             self.unreadable.append(entry.path)
-            return None
 
     def _wants_folder(self, entry: os.DirEntry[str]) -> bool:
         if not self._wanted.wants_directory(entry.path) or entry.path in self._foreign:
@@ -113,7 +121,3 @@ class Walk:
         new = identity not in self._entered
         self._entered.add(identity)
         return new
-
-
-def _file_stat(stat: os.stat_result) -> FileStat:
-    return FileStat(stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_dev)

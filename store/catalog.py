@@ -12,6 +12,7 @@ from store import migrate
 from store.collections import CollectionStore
 from store.commit import commit_outcomes
 from store.database import Database
+from store.entries import EntryStore
 from store.files import FileStore
 from store.images import ImageStore
 from store.integrity import Integrity
@@ -47,6 +48,7 @@ class Catalog:
         self._database = Database(state_dir / FILE_NAME)
         self.roots = RootStore(self._database)
         self.files = FileStore(self._database)
+        self.entries = EntryStore(self._database)
         self.images = ImageStore(self._database)
         self.collections = CollectionStore(self._database)
         self.queue = TaskQueue(self._database, self._steady)

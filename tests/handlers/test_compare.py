@@ -10,54 +10,58 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handlers.compare import aligned, compare
-from handlers.walk import DiskFile
-from store.records import FileRecord, FileStat, FileState
+from store.entries import FileEntry
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
-OLD = FileStat(10, NOW - 3600 * SECOND, 1, 1)
-OTHER = FileStat(11, NOW - 3600 * SECOND, 1, 1)
-YOUNG = FileStat(10, NOW - SECOND, 1, 1)
+OLD = FileEntry(b"/a", 10, NOW - 3600 * SECOND, 1, 1)
+OTHER = OLD._replace(size=11)
+YOUNG = OLD._replace(mtime_ns=NOW - SECOND)
+MISSING = OLD._replace(missing=1)
 
 T = TypeVar("T")
 
 
-def row(path: str, stat: FileStat = OLD, state: FileState = FileState.PRESENT) -> FileRecord:
-    return FileRecord(1, 1, path, stat, state, "image")
-
-
 @pytest.mark.parametrize(
-    ("stat", "known", "expected"),
+    ("file", "row", "expected"),
     [
         (OLD, None, "new"),
-        (OLD, row("/a"), None),
-        (OTHER, row("/a"), "changed"),
-        (OLD, row("/a", state=FileState.MISSING), "changed"),
-        (OLD, row("/a", state=FileState.FAILED), None),
-        (OTHER, row("/a", state=FileState.FAILED), "changed"),
-        (None, row("/a"), "missing"),
-        (None, row("/a", state=FileState.FAILED), "missing"),
-        (None, row("/a", state=FileState.MISSING), None),
+        (OLD, OLD, None),
+        (OTHER, OLD, "changed"),
+        (OLD._replace(mtime_ns=1), OLD, "changed"),
+        (OLD._replace(inode=2), OLD, "changed"),
+        (OLD._replace(device=2), OLD, "changed"),
+        (OLD, MISSING, "changed"),
+        (None, OLD, "missing"),
+        (None, MISSING, None),
         (YOUNG, None, "young"),
-        (YOUNG, row("/a"), "young"),
-        (YOUNG, row("/a", YOUNG), None),
+        (YOUNG, OLD, "young"),
+        (YOUNG, YOUNG, None),
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
-def test_one_path(stat: FileStat | None, known: FileRecord | None, expected: str | None, force: bool) -> None:
-    disk = [] if stat is None else [DiskFile("/a", stat)]
-    found = compare(disk, [known] if known else [], wall_now_ns=NOW, settle=2, force=force)
-    if force and stat is not None and expected is None:
-        expected = "young" if stat == YOUNG else "changed"
-    names = ("new", "changed", "missing", "young")
-    assert {name: getattr(found, name) for name in names if getattr(found, name)} == (
-        {expected: ["/a"]} if expected else {}
-    )
+@pytest.mark.parametrize("beside", [[], [OLD._replace(path=b"/b")]])
+def test_one_path(
+    file: FileEntry | None, row: FileEntry | None, expected: str | None, force: bool, beside: list[FileEntry]
+) -> None:
+    """A path's lot does not depend on what is beside it."""
+    disk, rows = [[entry, *beside] if entry else beside for entry in (file, row)]
+    found = compare(disk, rows, wall_now_ns=NOW, settle=2, force=force)
+    if force and file is not None and expected is None:
+        expected = "young" if file == YOUNG else "changed"
+    lists = {"new": found.new, "changed": found.changed, "missing": found.missing, "young": found.young}
+    told = {name: [path for path in paths if path != "/b"] for name, paths in lists.items()}
+    assert {name: paths for name, paths in told.items() if paths} == ({expected: ["/a"]} if expected else {})
+    assert ("/b" in found.changed) == (force and bool(beside))
 
 
-PATHS = st.lists(st.text("ab/-\udcff~é", min_size=1, max_size=4), unique=True).map(
-    lambda paths: sorted(paths, key=os.fsencode)
-)
+def test_paths_come_back_as_text_of_any_bytes() -> None:
+    entry = OLD._replace(path=b"/\xff.jpg")
+    assert compare([entry], [], wall_now_ns=NOW, settle=2).new == ["/\udcff.jpg"]
+    assert compare([], [entry], wall_now_ns=NOW, settle=2).missing == ["/\udcff.jpg"]
+
+
+PATHS = st.lists(st.text("ab/-\udcff~é", min_size=1, max_size=4).map(os.fsencode), unique=True).map(sorted)
 
 
 async def stream(items: Sequence[T], sizes: Sequence[int]) -> AsyncIterator[list[T]]:
@@ -69,11 +73,11 @@ async def stream(items: Sequence[T], sizes: Sequence[int]) -> AsyncIterator[list
 
 @given(PATHS, PATHS, st.lists(st.integers(0, 3)), st.lists(st.integers(0, 3)))
 def test_windows_hold_all_in_order_and_equal_paths_together(
-    left: list[str], right: list[str], left_sizes: list[int], right_sizes: list[int]
+    left: list[bytes], right: list[bytes], left_sizes: list[int], right_sizes: list[int]
 ) -> None:
-    async def windows() -> list[tuple[list[str], list[str]]]:
-        disk = stream([DiskFile(path, OLD) for path in left], left_sizes)
-        rows = stream([row(path) for path in right], right_sizes)
+    async def windows() -> list[tuple[list[bytes], list[bytes]]]:
+        disk = stream([OLD._replace(path=path) for path in left], left_sizes)
+        rows = stream([OLD._replace(path=path) for path in right], right_sizes)
         return [([d.path for d in ds], [r.path for r in rs]) async for ds, rs in aligned(disk, rows)]
 
     found = asyncio.run(windows())
