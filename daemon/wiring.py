@@ -9,8 +9,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
-import structlog
-
 from api.app import create_app
 from api.health import Health
 from api.search import Search
@@ -18,6 +16,7 @@ from api.server import Server
 from api.services import Services
 from daemon.config import Config
 from daemon.health import parts_of
+from daemon.recovery import recover
 from daemon.shutdown import Stage, Stages
 from handlers.classify import Classifier
 from handlers.committer import Committer
@@ -36,7 +35,6 @@ from ml.decode.wire import DecodeOptions
 from ml.encoders.protocol import Encoder
 from ml.encoders.registry import load_encoder
 from store.catalog import Catalog
-from store.consistency import repair
 from store.thumbnails import ThumbnailStore
 from store.vectors.factory import open_index
 from store.vectors.protocol import VectorIndex
@@ -47,8 +45,6 @@ DOORS = 10.0
 DRAIN = 30.0  # a decode in work may be a large RAW; what is not through by then is done again at the next start
 LEASES = 5.0
 STORES = 20.0
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +165,7 @@ class Daemon:
         catalog, engines = self._engines.catalog, self._engines
         await self.decoder.start()
         self._stack.push_async_callback(self.decoder.close)
-        freed = await catalog.queue.recover()
-        await catalog.jobs.recover()
-        if freed or await engines.index.count() != (await catalog.images.totals()).images:
-            log.info("recovering", freed_leases=freed)
-            await repair(catalog, engines.index, engines.thumbnails, engines.space_id)
+        await recover(catalog, engines.index, engines.thumbnails, engines.space_id)
         await self.library.start()
         await self.server.start()
         return self.server.url

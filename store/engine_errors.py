@@ -38,6 +38,15 @@ def wrapped(path: Path) -> Iterator[None]:
         raise stated from error
 
 
+def damaged(path: Path, cause: str) -> CatalogDamagedError:
+    """The error for a damaged catalog, with the ways out."""
+    return CatalogDamagedError(
+        f"{path} is damaged ({cause}). Put a backup in its place (`photond restore` will do so, but is not in this "
+        "version yet: copy the state directory back by hand), or move it away and let photond index the photos again. "
+        "The photos themselves are untouched"
+    )
+
+
 def _stated(code: int | None, path: Path, cause: BaseException | None) -> StoreError | None:
     if code is None:
         return None
@@ -45,9 +54,7 @@ def _stated(code: int | None, path: Path, cause: BaseException | None) -> StoreE
     if code in _FULL or primary in _FULL:
         return DiskSpaceError(f"no space left for the catalog {path}: free some, nothing is lost meanwhile")
     if primary in _DAMAGED:
-        return CatalogDamagedError(
-            f"{path} is damaged ({cause}): restore a backup, or move it away and let photond index again"
-        )
+        return damaged(path, str(cause))
     if primary in _UNAVAILABLE:
         return CatalogUnavailableError(f"{path} cannot be used: {cause}")
     return None

@@ -19,6 +19,11 @@ from store.vectors.protocol import Point
 LENGTH_TOLERANCE = 1e-3
 
 
+def is_unit(vector: NDArray[np.float32]) -> bool:
+    """Whether an index would take the vector, but for its dimension: it is finite and of unit length."""
+    return abs(float(np.linalg.norm(vector.astype(np.float64))) - 1.0) <= LENGTH_TOLERANCE
+
+
 def checked_matrix(points: Sequence[Point], dimensions: int) -> NDArray[np.float32]:
     """The vectors of some points as one float32 matrix (n, dimensions).
 
@@ -40,12 +45,16 @@ def checked_query(vector: NDArray[np.float32], dimensions: int) -> NDArray[np.fl
     return row
 
 
-def _check_id(point_id: str) -> None:
+def is_id(text: str) -> bool:
+    """Whether a point can have this id: a UUID in canonical form."""
     try:
-        canonical = str(uuid.UUID(point_id))
+        return str(uuid.UUID(text)) == text
     except ValueError:
-        canonical = None
-    if canonical != point_id:
+        return False
+
+
+def _check_id(point_id: str) -> None:
+    if not is_id(point_id):
         raise PointRejectedError(f"point {point_id!r}: the id is not a UUID in lower case with hyphens")
 
 

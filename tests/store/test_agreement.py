@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Collection
+import os
+import shutil
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from store.catalog import Catalog
-from store.consistency import Disagreements, check, repair
-from store.errors import VectorStoreError
+from store.catalog import FILE_NAME, Catalog
+from store.consistency import Disagreements, Repair, check, repair
+from store.errors import CatalogDamagedError, VectorStoreError
 from store.records import (
     Attached,
     FileStat,
@@ -29,10 +33,11 @@ from store.records import (
 from store.thumbnails import ThumbnailStore
 from store.vectors.edge import EdgeIndex
 from store.vectors.protocol import Point, VectorFilter
-from store.vectors.sync import rebuild, sync_points
+from store.vectors.sync import Differences, compare, rebuild, sample_points, sync_points
 
 SPACE = "space"
-AGREED = Disagreements(frozenset(), frozenset(), frozenset(), frozenset())
+Folders = pytest.TempPathFactory
+AGREED = Disagreements()
 
 
 def content(number: int) -> str:
@@ -47,10 +52,12 @@ def vector_of(number: int) -> NDArray[np.float32]:
 class Library:
     """All three stores, with photos put in the way ingest does it: thumbnail, point, commit."""
 
-    def __init__(self, catalog: Catalog, index: EdgeIndex, thumbnails: ThumbnailStore) -> None:
+    def __init__(self, folder: Path, catalog: Catalog, index: EdgeIndex) -> None:
+        self.file = folder / FILE_NAME
         self.catalog = catalog
         self.index = index
-        self.thumbnails = thumbnails
+        self.thumbnails = ThumbnailStore(folder / "thumbnails")
+        self.root, self.job = 0, ""  # of what was added last
 
     async def add(self, *numbers: int, root: str = "/photos", collection: str = "default") -> list[str]:
         tasks = await self._lease([f"{root}/{number}.jpg" for number in numbers], root, collection)
@@ -80,25 +87,50 @@ class Library:
     async def check(self) -> Disagreements:
         return await check(self.catalog, self.index, self.thumbnails)
 
-    async def repair(self) -> Disagreements:
-        return await repair(self.catalog, self.index, self.thumbnails, SPACE)
+    async def repair(self) -> Repair:
+        return await repair(self.catalog, self.index, self.thumbnails)
+
+    async def queued(self) -> dict[str, bool]:
+        """What waits to be done: path, and whether it is read again whatever is known of it."""
+        return {task.path: task.force for task in await self.catalog.queue.lease(1000)}
+
+    def sql(self, statement: str, *arguments: object) -> None:
+        """What a curious hand does to the catalog's file, past every rule."""
+        connection = sqlite3.connect(self.file)
+        with connection:
+            assert connection.execute(statement, arguments).rowcount > 0
+        connection.close()
 
     async def points(self) -> set[str]:
         return {one async for chunk in self.index.ids() for one in chunk}
 
     async def _lease(self, paths: list[str], root: str, collection: str) -> list[Task]:
-        root_id = (await self.catalog.roots.ensure_ingest(root, collection)).id
-        job = await self.catalog.jobs.create(JobKind.SCAN, root, collection)
-        await self.catalog.queue.put([NewTask(path, root_id, job.id) for path in paths])
+        self.root = (await self.catalog.roots.ensure_ingest(root, collection)).id
+        self.job = (await self.catalog.jobs.create(JobKind.SCAN, root, collection)).id
+        await self.catalog.queue.put([NewTask(path, self.root, self.job) for path in paths])
         return await self.catalog.queue.lease(len(paths))
 
 
-@pytest.fixture
-async def library(catalog: Catalog, tmp_path: Path) -> AsyncIterator[Library]:
-    index = EdgeIndex(tmp_path / "vectors", 4)
+Plant = Callable[[Library, int], Awaitable[None]]
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[Library]:
+    catalog, index = Catalog(folder), EdgeIndex(folder / "vectors", 4)
+    await catalog.open()
+    await catalog.spaces.activate(SPACE, "fake", 4, "{}")
     await index.open()
-    yield Library(catalog, index, ThumbnailStore(tmp_path / "thumbnails"))
-    await index.close()
+    try:
+        yield Library(folder, catalog, index)
+    finally:
+        await index.close()
+        await catalog.close()
+
+
+@pytest.fixture
+async def library(tmp_path: Path) -> AsyncIterator[Library]:
+    async with opened(tmp_path) as library:
+        yield library
 
 
 async def test_nothing_to_sync_after_plain_indexing(library: Library) -> None:
@@ -183,33 +215,172 @@ async def test_a_missing_file_keeps_the_thumbnail_but_not_the_point(library: Lib
     assert await library.check() == AGREED
 
 
-async def test_what_has_no_cached_result_cannot_be_repaired(library: Library) -> None:
-    ids = await library.add(1)
-    await library.index.delete(ids)
-    found = await repair(library.catalog, library.index, library.thumbnails, "another space")
-    assert found.points_missing == frozenset(ids)
-    assert await library.points() == set()
+async def test_what_only_reading_again_can_make_is_queued_once(library: Library) -> None:
+    ids = await library.add(1, 2, 3)
+    library.thumbnails.delete([content(2)])
+    library.sql("DELETE FROM ml_cache WHERE sha256 = ?", content(3))
+    done = await library.repair()
+    assert done.found == Disagreements(thumbnails_missing=frozenset([content(2)]), results_missing=frozenset([ids[2]]))
+    assert (done.left, done.queued) == (AGREED, 2)
+    assert (await library.repair()).queued == 0
+    (job,) = (await library.catalog.jobs.recent(1)).items
+    assert (job.kind, job.total, job.closed) == (JobKind.RETRY, 2, True)
+    assert await library.queued() == {"/photos/2.jpg": True, "/photos/3.jpg": True}
+    assert await library.points() == set(ids)  # the photo without a result is found until then
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    lost=st.sets(st.integers(0, 19)),
-    foreign=st.sets(st.integers(100, 110)),
-    blank=st.sets(st.integers(0, 19)),
-    strange=st.sets(st.integers(200, 210)),
-)
-async def test_repair_leaves_only_what_ingest_must_make(
-    library: Library, lost: set[int], foreign: set[int], blank: set[int], strange: set[int]
-) -> None:
+@pytest.mark.parametrize("spoilt", [b"\0" * 16, b"\0" * 13, b"\xff" * 16], ids=["zero", "cut short", "nan"])
+async def test_a_spoilt_result_is_none(library: Library, spoilt: bytes) -> None:
+    ids = await library.add(1, 2)
+    library.sql("UPDATE ml_cache SET vector = ? WHERE sha256 = ?", spoilt, content(1))
+    await library.catalog.stale.mark(ids)
+    assert await library.sync() == 2  # and no fault
+    assert await library.points() == {ids[1]}
+    done = await library.repair()
+    assert (done.found.results_missing, done.left) == (frozenset(ids[:1]), AGREED)
+    assert await library.queued() == {"/photos/1.jpg": True}
+    assert await library.catalog.images.known(content(1)) is None  # so that a copy of it is read as well
+
+
+async def test_lost_vectors_are_found_though_every_point_is_counted(library: Library, tmp_path: Path) -> None:
     ids = await library.add(*range(20))
-    await library.index.delete({ids[number] for number in lost})
-    await library.index.upsert([Point(image_id_of(content(one)), vector_of(one)) for one in foreign])
-    library.thumbnails.delete(content(number) for number in blank)
-    for number in strange:
-        library.thumbnails.write(content(number), b"strange")
-    found = await library.repair()
-    assert (len(found.points_missing), len(found.points_orphaned)) == (len(lost), len(foreign))
-    assert (len(found.thumbnails_missing), len(found.thumbnails_orphaned)) == (len(blank), len(strange))
-    left = await library.check()
-    assert left.thumbnails_missing == {content(number) for number in blank}
-    assert left == Disagreements(frozenset(), frozenset(), left.thumbnails_missing, frozenset())
+    await library.index.flush()
+    await library.index.close()
+    for storage in (tmp_path / "vectors").rglob("vector_storage"):
+        shutil.rmtree(storage)
+    shutil.rmtree(tmp_path / "vectors" / "wal")
+    await library.index.open()
+    assert await library.index.count() == 20
+    assert await compare(library.index, await sample_points(library.catalog, SPACE)) == Differences(set(ids), set())
+    done = await library.repair()
+    assert (done.found, done.left) == (Disagreements(points_missing=frozenset(ids)), AGREED)
+    assert len(await library.index.search(vector_of(0), limit=30)) == 20
+
+
+async def test_a_sample_finds_no_fault_where_there_is_none(library: Library) -> None:
+    assert await sample_points(library.catalog, SPACE) == []
+    ids = await library.add(*range(10))
+    sample = await sample_points(library.catalog, SPACE)
+    assert {point.id for point in sample} <= set(ids)
+    assert await compare(library.index, sample) == Differences(set(), set())
+
+
+async def test_nothing_is_expected_before_a_model_was_loaded(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path)
+    await catalog.open()
+    index = EdgeIndex(tmp_path / "vectors", 4)
+    await index.open()
+    assert await check(catalog, index, ThumbnailStore(tmp_path / "thumbnails")) == AGREED
+    await index.close()
+    await catalog.close()
+
+
+async def test_a_damaged_page_is_told_with_the_way_out(library: Library) -> None:
+    await library.add(*range(50))
+    await library.catalog.integrity.verify()
+    await library.catalog.close()
+    whole = library.file.read_bytes()
+    library.file.write_bytes(whole[:8192] + b"\xff" * 4096 + whole[12288:])
+    with pytest.raises(CatalogDamagedError, match="photond restore"):
+        await library.catalog.integrity.verify()
+
+
+# -- whatever a test can plant -----------------------------------------------------------------------------------------
+
+PHOTOS = 12
+
+
+async def lose_point(library: Library, number: int) -> None:
+    await library.index.delete([image_id_of(content(number))])
+
+
+async def turn_vector(library: Library, number: int) -> None:
+    stored = (await library.index.points([image_id_of(content(number))])).values()
+    await library.index.upsert([Point(point.id, -point.vector, point.collections) for point in stored])
+
+
+async def change_payload(library: Library, number: int) -> None:
+    stored = (await library.index.points([image_id_of(content(number))])).values()
+    await library.index.upsert([Point(point.id, point.vector, (77,)) for point in stored])
+
+
+async def add_point(library: Library, number: int) -> None:
+    await library.index.upsert([Point(image_id_of(content(900 + number)), vector_of(number))])
+
+
+async def lose_thumbnail(library: Library, number: int) -> None:
+    library.thumbnails.delete([content(number)])
+
+
+async def spoil_thumbnail(library: Library, number: int) -> None:
+    path = library.thumbnails.path(content(number))
+    if path.exists():
+        path.write_bytes(path.read_bytes()[:-number])
+
+
+async def add_thumbnail(library: Library, number: int) -> None:
+    library.thumbnails.write(content(900 + number), b"of no image")
+
+
+async def leave_temporary(library: Library, number: int) -> None:
+    library.thumbnails.path(content(number)).with_suffix(".0.tmp").write_bytes(b"half")
+
+
+async def lose_result(library: Library, number: int) -> None:
+    library.sql("UPDATE ml_cache SET vector = x'00' WHERE sha256 = ?", content(number))
+
+
+async def lose_membership(library: Library, number: int) -> None:
+    library.sql("DELETE FROM collection_image WHERE image_id = ?", image_id_of(content(number)))
+
+
+async def lose_image(library: Library, number: int) -> None:
+    library.sql("UPDATE file SET image_id = 'nobody' WHERE path = ?", os.fsencode(f"/photos/{number}.jpg"))
+
+
+async def lose_root(library: Library, number: int) -> None:
+    library.sql("UPDATE file SET root_id = 99 WHERE path = ?", os.fsencode(f"/photos/{number}.jpg"))
+
+
+async def lose_collection(library: Library, number: int) -> None:
+    library.sql("UPDATE watch_root SET collection_id = 98")
+
+
+async def queue_nowhere(library: Library, number: int) -> None:
+    await library.catalog.queue.put([NewTask(f"/photos/{number}.jpg", library.root, library.job)])
+    library.sql("UPDATE task SET root_id = 97")
+
+
+async def leave_stale(library: Library, number: int) -> None:
+    await library.catalog.stale.mark([image_id_of(content(number)), "nobody"])
+
+
+PLANTS = (
+    lose_point, turn_vector, change_payload, add_point, lose_thumbnail, spoil_thumbnail, add_thumbnail, leave_temporary,
+    lose_result, lose_membership, lose_image, lose_root, lose_collection, queue_nowhere, leave_stale,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+async def test_each_planted_disagreement_is_found_and_mended(library: Library, plant: Plant) -> None:
+    await library.add(*range(1, PHOTOS))
+    assert await library.check() == AGREED
+    await plant(library, 3)
+    assert await library.check() != AGREED
+    done = await library.repair()
+    assert (done.found != AGREED, done.left) == (True, AGREED)
+    assert await library.check() == AGREED
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(plants=st.lists(st.tuples(st.sampled_from(PLANTS), st.integers(1, PHOTOS - 1)), min_size=1, max_size=8))
+async def test_any_mixture_of_them_is_mended(tmp_path_factory: Folders, plants: list[tuple[Plant, int]]) -> None:
+    async with opened(tmp_path_factory.mktemp("state")) as library:
+        await library.add(*range(1, PHOTOS))
+        for plant, number in plants:
+            with suppress(AssertionError):  # there may be nothing left to spoil
+                await plant(library, number)
+        assert (await library.repair()).left == AGREED
+        assert await library.check() == AGREED
+        present = set((await library.catalog.integrity.contents()).present)
+        assert await library.points() >= present - await library.catalog.integrity.awaited()

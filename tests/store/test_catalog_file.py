@@ -79,7 +79,7 @@ async def test_a_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
 async def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"this was a catalog once" * 500)
     catalog = Catalog(tmp_path)
-    with pytest.raises(CatalogDamagedError, match="restore a backup"):
+    with pytest.raises(CatalogDamagedError, match="photond restore"):
         await catalog.open()
     await catalog.close()
 
