@@ -97,6 +97,10 @@ class Intake:
             await asyncio.wait(self._loops)
         await self._watcher.stop()
 
+    def watched_by(self, root_id: int) -> str | None:
+        """How a root is watched now: "inotify", "polling", or None if it is not."""
+        return self._watcher.method(root_id)
+
     def expect(self, paths: Sequence[str]) -> None:
         """Take these files in once they are at rest: a scan found them, perhaps still being written."""
         now = time.monotonic()

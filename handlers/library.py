@@ -21,6 +21,7 @@ from handlers.filters import PathFilter
 from handlers.intake import Intake
 from handlers.offline import RootPresence
 from handlers.progress import Progress
+from handlers.root_report import RootReport
 from handlers.roots import RootMap, is_below
 from handlers.scan import Scanner
 from handlers.scan_job import scan_for_job
@@ -77,19 +78,37 @@ class Library:
         """All roots, watched and ingested, with their state."""
         return await self._catalog.roots.all()
 
-    async def ingest(self, path: str, collection: str | None = None, force: bool = False) -> JobRecord:
+    async def reports(self) -> list[RootReport]:
+        """All roots, with all that there is to tell of them."""
+        files = await self._catalog.files.count_by_root()
+        return [
+            RootReport(root, self._presence.reason(root.id), self._intake.watched_by(root.id), files.get(root.id, {}))
+            for root in await self._catalog.roots.all()
+        ]
+
+    async def ingest(
+        self, path: str, collection: str | None = None, force: bool = False, accept_empty: bool = False
+    ) -> JobRecord:
         """Index a folder with all below it, or one file; returns the job, which goes on by itself.
 
         `collection` is that of the root that holds the path if none is given, else "default"; a folder that
         is to join another collection than its root's becomes a root of its own. `force` decodes and embeds
-        even what is known and unchanged. Raises OutsideRootsError, DirectoryNotFoundError,
-        PermissionDeniedError, DirectoryEmptyError (nothing of a supported format), and ConflictError if the
-        path belongs to another collection for good.
+        even what is known and unchanged. `accept_empty` is the user's word that a root which looks emptied, or
+        like another disk, is meant to be so. Raises OutsideRootsError, DirectoryNotFoundError,
+        PermissionDeniedError, DirectoryEmptyError (nothing of a supported format, and that is not accepted), and
+        ConflictError if the path belongs to another collection for good, or no root is to be accepted there.
         """
         roots = RootMap(await self._catalog.roots.all())
         target = os.path.normpath(path)
         is_directory = await asyncio.to_thread(self._examine, path, target, roots)
+        owner = roots.owner(target)
+        if accept_empty and (owner is None or owner.path != target):
+            raise ConflictError(f"{target} is no watch root, and only a root as a whole can be accepted as empty")
+        if not accept_empty and not await asyncio.to_thread(_holds_photos, target, is_directory, owner):
+            raise DirectoryEmptyError(f"{target} holds no file of a supported format, or all are excluded")
         root = await self._root_for(target, is_directory, collection, roots)
+        if accept_empty:
+            await self._presence.accept(root)
         job = await self._catalog.jobs.create(JobKind.INGEST, target, root.collection)
         self._progress.job_changed(job)
         if is_directory:
@@ -136,19 +155,7 @@ class Library:
             raise DirectoryNotFoundError(f"{target} does not exist") from error
         if not readable:
             raise PermissionDeniedError(f"{target} may not be read by this daemon's user")
-        if not self._holds_photos(target, is_directory, roots):
-            raise DirectoryEmptyError(f"{target} holds no file of a supported format, or all are excluded")
         return is_directory
-
-    def _holds_photos(self, target: str, is_directory: bool, roots: RootMap) -> bool:
-        owner = roots.owner(target)
-        if owner is None:
-            wanted = PathFilter(target if is_directory else os.path.dirname(target))  # noqa: PTH120
-        else:
-            wanted = PathFilter(owner.path, recursive=owner.recursive, exclude=owner.exclude)
-        if not is_directory:
-            return wanted.wants_file(target)
-        return next(Walk(target, wanted).chunks(1), None) is not None
 
     async def _root_for(self, target: str, is_directory: bool, collection: str | None, roots: RootMap) -> Root:
         owner = roots.owner(target)
@@ -206,3 +213,13 @@ class Library:
     async def _fail(self, job: JobRecord, code: str, message: str) -> None:
         with suppress(StoreError):  # a catalog that takes nothing closes the job at the next start
             self._progress.job_changed(await self._catalog.jobs.fail(job.id, code, message))
+
+
+def _holds_photos(target: str, is_directory: bool, owner: Root | None) -> bool:
+    if owner is None:
+        wanted = PathFilter(target if is_directory else os.path.dirname(target))  # noqa: PTH120
+    else:
+        wanted = PathFilter(owner.path, recursive=owner.recursive, exclude=owner.exclude)
+    if not is_directory:
+        return wanted.wants_file(target)
+    return next(Walk(target, wanted).chunks(1), None) is not None

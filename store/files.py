@@ -90,6 +90,15 @@ class FileStore:
         async with self._database.read() as connection:
             return int(await connection.scalar(query) or 0)
 
+    async def count_by_root(self) -> dict[int, dict[FileState, int]]:
+        """How many rows each root has in each state; states and roots without any are left out."""
+        query = select(_file.c.root_id, _file.c.state, func.count().label("files"))
+        found: dict[int, dict[FileState, int]] = {}
+        async with self._database.read() as connection:
+            for row in await connection.execute(query.group_by(_file.c.root_id, _file.c.state)):
+                found.setdefault(row.root_id, {})[row.state] = row.files
+        return found
+
     async def sample(self, root_id: int, limit: int) -> list[FileRecord]:
         """Present files of a root, drawn anew each time."""
         mine = (_file.c.root_id == root_id) & (_file.c.state == FileState.PRESENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, literal, select, tuple_
@@ -15,15 +15,15 @@ from store.columns import to_microseconds
 from store.database import Database
 from store.files import file_record
 from store.paging import Page, decode_cursor, encode_cursor
-from store.records import FileRecord, FileState, ImageFacts, ImageRecord, TagFact
+from store.records import FileRecord, FileState, ImageFacts, ImageRecord, RootState, TagFact
 from store.sql import in_texts
 
-_image, _file, _tag = schema.image, schema.file, schema.image_tag
+_image, _file, _tag, _root = schema.image, schema.file, schema.image_tag, schema.watch_root
 _member, _collection = schema.collection_image, schema.collection
 _cache, _space = schema.ml_cache, schema.vector_space
 
 # Facts that are columns of `image` of the same name.
-FACT_COLUMNS = tuple(field.name for field in fields(ImageFacts) if field.name != "tags")
+FACT_COLUMNS = tuple(fact.name for fact in fields(ImageFacts) if fact.name != "tags")
 
 _present = select(_file.c.id).where(_file.c.image_id == _image.c.id, _file.c.state == FileState.PRESENT).exists()
 
@@ -153,15 +153,26 @@ async def _records(
     }
 
 
-async def _files(connection: AsyncConnection, ids: Collection[str]) -> dict[str, list[str]]:
+@dataclass(slots=True)
+class _Files:
+    """Present files of one image."""
+
+    paths: list[str] = field(default_factory=list)
+    online: bool = False  # one of them at least
+
+
+async def _files(connection: AsyncConnection, ids: Collection[str]) -> dict[str, _Files]:
+    online = _root.c.state == RootState.ONLINE
     query = (
-        select(_file.c.image_id, _file.c.path)
+        select(_file.c.image_id, _file.c.path, online.label("online"))
+        .join(_root, _root.c.id == _file.c.root_id)
         .where(in_texts(_file.c.image_id, ids), _file.c.state == FileState.PRESENT)
-        .order_by(_file.c.id)
+        .order_by(online.desc(), _file.c.id)
     )
-    found: dict[str, list[str]] = {image_id: [] for image_id in ids}
+    found = {image_id: _Files() for image_id in ids}
     for row in await connection.execute(query):
-        found[row.image_id].append(row.path)
+        found[row.image_id].paths.append(row.path)
+        found[row.image_id].online |= row.online
     return found
 
 
@@ -186,13 +197,14 @@ async def _collections(connection: AsyncConnection, ids: Collection[str]) -> dic
     return found
 
 
-def _record(row: Row[Any], files: list[str], tags: list[TagFact], collections: list[str]) -> ImageRecord:
+def _record(row: Row[Any], files: _Files, tags: list[TagFact], collections: list[str]) -> ImageRecord:
     facts = ImageFacts(**{name: getattr(row, name) for name in FACT_COLUMNS}, tags=tuple(tags))
     return ImageRecord(
         id=row.id,
         facts=facts,
         rating=row.rating,
         indexed_at=row.indexed_at,
-        files=tuple(files),
+        files=tuple(files.paths),
         collections=tuple(collections),
+        offline=bool(files.paths) and not files.online,
     )

@@ -176,8 +176,9 @@ class ImageRecord:
     facts: ImageFacts
     rating: int | None
     indexed_at: datetime
-    files: tuple[str, ...]  # paths present on disk, the oldest row first
+    files: tuple[str, ...]  # paths present on disk, those in roots that are online first, then the oldest row
     collections: tuple[str, ...]
+    offline: bool = False  # it has present files, and every one lies in a root that is offline
 
     @property
     def path(self) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
@@ -16,20 +18,22 @@ from api.validation import Body, Parameters
 routes = Routes("ingest")
 
 
-PATH_MAX = 4096  # Linux's own limit, in bytes
+PATH_MAX = 4096  # Linux's own limit, in bytes, the NUL at the end included
 
 
 def _disk_path(value: object) -> str:
-    if not isinstance(value, str) or not value.startswith("/") or "\0" in value or len(value) > PATH_MAX:
-        raise ValueError(f"must be an absolute path, as the daemon sees it, of at most {PATH_MAX} characters")
-    return value
+    if isinstance(value, str) and value.startswith("/") and "\0" not in value:
+        with suppress(UnicodeEncodeError):  # surrogates that stand for no byte
+            if len(os.fsencode(value)) < PATH_MAX:
+                return value
+    raise ValueError(f"must be an absolute path, as the daemon sees it, of fewer than {PATH_MAX} bytes")
 
 
 # As the file system has it. Not a pydantic string: those refuse lone surrogates (see api.answers).
 DiskPath = Annotated[
     str,
     PlainValidator(_disk_path),
-    WithJsonSchema({"type": "string", "pattern": "^/", "maxLength": PATH_MAX}),
+    WithJsonSchema({"type": "string", "pattern": "^/", "maxLength": PATH_MAX - 1}),
 ]
 
 
@@ -41,6 +45,11 @@ class IngestRequest(Body):
         default=None, description="Collection to join; a watch root's own when it lies in one."
     )
     force: bool = Field(default=False, description="Decode and embed again what is known and unchanged.")
+    accept_empty: bool = Field(
+        default=False,
+        description="The path is a watch root that is offline because it looks emptied or like another disk, and it "
+        "is meant to be so: photos that are not there are missing.",
+    )
 
 
 class RetryRequest(Body):
@@ -91,7 +100,7 @@ async def start_ingest(services: Services, body: IngestRequest) -> JobStarted:
     The path must lie below a watch root or one of `api.browse_roots`. A folder outside the watch roots is
     indexed once and not watched.
     """
-    job = await services.library.ingest(body.path, body.collection, body.force)
+    job = await services.library.ingest(body.path, body.collection, body.force, body.accept_empty)
     return JobStarted(job_id=job.id)
 
 

@@ -11,5 +11,5 @@ routes = Routes("watch")
 
 @routes.get("/watch")
 async def list_watch_roots(services: Services) -> WatchRootPage:
-    """Every watch root and its state."""
-    return WatchRootPage(items=[WatchRoot.of(root) for root in await services.library.roots()])
+    """Every watch root, its state, and what is known in it."""
+    return WatchRootPage(items=[WatchRoot.of(report) for report in await services.library.reports()])

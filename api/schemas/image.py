@@ -26,6 +26,7 @@ class Image(BaseModel):
     id: str
     path: str | None = Field(description="Its first file on disk; null while all are missing.")
     files: list[str] = Field(description="Every file on disk with this content.")
+    offline: bool = Field(description="Every file of it lies in a watch root that is offline now.")
     width: int
     height: int
     format: str
@@ -115,6 +116,7 @@ def _shown(record: ImageRecord) -> dict[str, Any]:
         "id": record.id,
         "path": record.path,
         "files": list(record.files),
+        "offline": record.offline,
         "width": facts.width,
         "height": facts.height,
         "format": facts.format,

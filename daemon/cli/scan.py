@@ -24,14 +24,23 @@ def scan(
     path: Annotated[Path | None, typer.Argument(help="A folder or file; every root when left out.")] = None,
     collection: Annotated[str | None, typer.Option(help="Collection that its photos join.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Decode and embed again what is unchanged.")] = False,
+    accept_empty: Annotated[
+        bool,
+        typer.Option("--accept-empty", help="The watch root PATH was emptied, or exchanged, on purpose."),
+    ] = False,
     as_json: AsJson = False,
 ) -> ExitCode:
     """Index what changed in a folder, and wait until that is done. Ctrl-C stops the waiting, not the work.
 
+    A watch root that looks emptied is offline, since an unmounted disk looks the same; its photos are kept until
+    --accept-empty says that they are gone.
+
     Exit status 7 when files of it failed, 1 when a folder could not be scanned.
     """
+    if accept_empty and path is None:
+        raise typer.BadParameter("--accept-empty needs the PATH of the watch root that is meant")
     config = context_of(context).load_config()
-    options: dict[str, object] = {"collection": collection, "force": force}
+    options: dict[str, object] = {"collection": collection, "force": force, "accept_empty": accept_empty}
     return asyncio.run(_scan(config, path.absolute() if path else None, options, as_json))
 
 

@@ -184,12 +184,17 @@ async def engine(shelf: Shelf) -> AsyncIterator[EdgeIndex]:
 
 
 @pytest.fixture
-async def services(shelf: Shelf) -> AsyncIterator[Services]:
+def presence(shelf: Shelf) -> RootPresence:
+    return RootPresence(shelf.catalog)
+
+
+@pytest.fixture
+async def services(shelf: Shelf, presence: RootPresence) -> AsyncIterator[Services]:
     async def part() -> PartState:
         return shelf.parts.get("catalog", PartState(True, "open"))
 
     counters = Counters()
-    library = make_library(shelf, counters)
+    library = make_library(shelf, presence, counters)
     yield Services(
         catalog=shelf.catalog,
         search=Search(shelf.catalog, shelf.index, shelf.embedder),
@@ -211,10 +216,9 @@ async def client(services: Services) -> AsyncIterator[Client]:
         yield client
 
 
-def make_library(shelf: Shelf, counters: Counters) -> Library:
+def make_library(shelf: Shelf, presence: RootPresence, counters: Counters) -> Library:
     """The real one. Its intake is not run: what is queued stays in the queue, to be looked at."""
     settings = HandlerSettings.model_validate({"settle": 0.0})
-    presence = RootPresence(shelf.catalog)
     scanner = Scanner(shelf.catalog, presence, settings, counters)
     intake = Intake(shelf.catalog, Watcher(), scanner, presence, shelf.progress, counters, settings, wake)
     return Library(shelf.catalog, scanner, presence, intake, shelf.progress, wake, (), [shelf.photos])

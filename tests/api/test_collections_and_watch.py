@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from aiohttp.test_utils import TestClient
 
+from handlers.offline import RootPresence
 from store.roots import RootSpec
 
 BASE = "/api/v1/collections"
@@ -74,8 +76,23 @@ async def test_watch_roots_tell_where_photos_go(client: TestClient[Any, Any], sh
     assert answer["next_cursor"] is None
     watched, once = answer["items"]
     assert set(watched) == {
-        "id", "path", "collection", "origin", "recursive", "method", "exclude", "state", "last_scan_at",
+        "id", "path", "collection", "origin", "recursive", "method", "exclude", "state", "reason", "watched_by",
+        "last_scan_at", "files", "missing", "failed",
     }  # fmt: skip
     assert (watched["path"], watched["origin"]) == (str(shelf.photos), "config")
     assert (watched["exclude"], watched["state"]) == (["*.tmp"], "online")
     assert once["origin"] == "ingest"
+
+
+async def test_a_root_that_is_offline_tells_why_and_what_is_known_of_it(
+    client: TestClient[Any, Any], shelf: Any, presence: RootPresence
+) -> None:
+    await shelf.add("a.jpg", "red")
+    await shelf.fail("b.jpg", "DECODE_FAILED", "is no photo")
+    await shelf.remove(await shelf.add("c.jpg", "blue"))
+    root = await shelf.root()
+    Path(root.path).rename(shelf.photos / "away")
+    await presence.look(root)
+    (told,) = (await (await client.get("/api/v1/watch")).json())["items"]
+    assert (told["state"], told["reason"], told["watched_by"]) == ("offline", "does not exist", None)
+    assert (told["files"], told["missing"], told["failed"]) == (1, 1, 1)

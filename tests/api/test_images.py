@@ -10,6 +10,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 from yarl import URL
 
+from store.records import RootState
+
 BASE = "/api/v1"
 
 
@@ -26,6 +28,7 @@ async def test_an_image_in_a_list_has_the_contracts_keys(client: TestClient[Any,
         "id": image_id,
         "path": path,
         "files": [path],
+        "offline": False,
         "width": 400,
         "height": 300,
         "format": "JPEG",
@@ -35,6 +38,21 @@ async def test_an_image_in_a_list_has_the_contracts_keys(client: TestClient[Any,
         "rating": None,
         "thumbnail_url": f"{BASE}/images/{image_id}/thumbnail",
     }
+
+
+async def test_an_image_is_marked_while_every_file_of_it_is_offline(client: TestClient[Any, Any], shelf: Any) -> None:
+    image_id = await shelf.add("a.jpg", "red")
+    root = await shelf.root()
+
+    async def shown() -> list[bool]:
+        (listed,) = (await (await client.get(f"{BASE}/images")).json())["items"]
+        detail = await (await client.get(f"{BASE}/images/{image_id}")).json()
+        return [listed["offline"], detail["offline"]]
+
+    await shelf.catalog.roots.set_state(root.id, RootState.OFFLINE)
+    assert await shown() == [True, True]
+    await shelf.catalog.roots.set_state(root.id, RootState.ONLINE)
+    assert await shown() == [False, False]
 
 
 async def test_pages_follow_each_other_without_gap_or_repetition(client: TestClient[Any, Any], shelf: Any) -> None:

@@ -57,7 +57,7 @@ async def test_what_cannot_be_ingested_is_told_with_its_code(
 
 
 async def test_a_path_must_be_absolute(client: TestClient[Any, Any], refused: Any) -> None:
-    for path in ("", "photos", "~/photos", "/a\0b", 5, None, "/" + "a" * 5000):
+    for path in ("", "photos", "~/photos", "/a\0b", 5, None, "/" + "a" * 5000, "/" + "\xe4" * 2500, "/\ud800"):
         response = await client.post(BASE, json={"path": path})
         error = await refused(response, "INVALID_REQUEST", f"POST {BASE}")
         assert error["details"]["faults"][0]["place"] == "body.path"

@@ -24,7 +24,12 @@ def root(path: str) -> WatchRoot:
         method="auto",
         exclude=[],
         state=RootState.ONLINE,
+        reason=None,
+        watched_by="inotify",
         last_scan_at=None,
+        files=0,
+        missing=0,
+        failed=0,
     )
 
 
@@ -36,7 +41,8 @@ async def test_a_folder_is_followed_to_its_end(photond: Photond, daemon: StubDae
     result = await photond("scan", "photos/../x", "--force")
     assert result.code == ExitCode.OK
     sent = daemon.requests[0][1]
-    assert sent == {"path": str(Path("photos/../x").absolute()), "collection": None, "force": True}
+    path = str(Path("photos/../x").absolute())
+    assert sent == {"path": path, "collection": None, "force": True, "accept_empty": False}
     assert result.out == "/photos: 3 done, 2 unchanged, 0 failed\n"
 
 
@@ -72,3 +78,14 @@ async def test_every_root_and_one_of_them_offline(photond: Photond, daemon: Stub
     assert result.code == ExitCode.FAULT
     assert result.err == "photond: DIR_NOT_FOUND: /nas\n"
     assert result.out.startswith("/photos: 3 done")
+
+
+async def test_an_emptied_root_is_accepted_by_its_name_only(
+    photond: Photond, daemon: StubDaemon, make_job: JobMaker
+) -> None:
+    daemon.answers = {"POST /ingest": (202, JobStarted(job_id="j1")), "GET /ingest/status/j1": make_job()}
+    assert (await photond("scan", "--accept-empty", "/photos")).code == ExitCode.OK
+    assert daemon.requests[0][1]["accept_empty"] is True
+    result = await photond("scan", "--accept-empty")
+    assert result.code == ExitCode.USAGE
+    assert "needs the PATH" in result.err

@@ -19,6 +19,7 @@ def found(path: str, relevance: float = 0.5) -> FoundImage:
         id="i1",
         path=path,
         files=[path],
+        offline=False,
         width=4,
         height=3,
         format="JPEG",

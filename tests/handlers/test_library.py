@@ -100,6 +100,24 @@ async def test_folder_outside_of_the_watch_roots_becomes_a_root_that_is_not_watc
     assert (root.collection, root.origin, queued) == ("card", RootOrigin.INGEST, {path: root.id})
 
 
+async def test_an_emptied_root_is_believed_when_that_is_asked_for(shelf: Shelf, library: Library) -> None:
+    (root,) = await library.roots()
+    path = shelf.photo("a.jpg")
+    await shelf.index(root, [path])
+    Path(path).unlink()
+    with pytest.raises(DirectoryEmptyError):
+        await library.ingest(root.path)
+    job, queued = await finished(shelf, await library.ingest(root.path, accept_empty=True))
+    assert (job.state, queued) == (JobState.DONE, {path: root.id})
+
+
+async def test_only_a_root_as_a_whole_is_accepted_as_empty(shelf: Shelf, library: Library, card: Path) -> None:
+    shelf.photo("trip/a.jpg")
+    for path in (shelf.folder / "trip", card):
+        with pytest.raises(ConflictError, match="no watch root"):
+            await library.ingest(str(path), accept_empty=True)
+
+
 async def test_one_file_is_urgent_and_its_job_complete(shelf: Shelf, library: Library, card: Path) -> None:
     for path in (shelf.photo("a.jpg"), photo(card, "b.jpg")):
         job = await library.ingest(path, None, True)

@@ -7,7 +7,7 @@ import pytest
 
 from store.errors import ConflictError, InvalidCursorError, NotFoundError
 from store.images import Totals
-from store.records import FileState
+from store.records import FileState, RootState
 
 if TYPE_CHECKING:
     from tests.store.conftest import Library
@@ -46,6 +46,27 @@ async def test_pages_of_images_taken_in_the_same_moment_neither_repeat_nor_skip(
         cursor = page.next_cursor
     assert cursor is None
     assert len(seen) == len(set(seen)) == 25
+
+
+async def test_an_image_is_offline_when_no_root_that_is_there_has_a_file_of_it(library: Library) -> None:
+    await library.index("/a/1.jpg", "x")
+    await library.index("/b/1.jpg", "x")
+    images, roots = library.catalog.images, library.catalog.roots
+    one, two, _ = await roots.all()
+
+    async def shown() -> tuple[str | None, bool]:
+        image = await images.get(library.id("x"))
+        assert image is not None
+        return image.path, image.offline
+
+    assert await shown() == ("/a/1.jpg", False)
+    await roots.set_state(one.id, RootState.OFFLINE)
+    assert await shown() == ("/b/1.jpg", False)
+    await roots.set_state(two.id, RootState.OFFLINE)
+    assert await shown() == ("/a/1.jpg", True)
+    await library.vanish("/a/1.jpg")
+    await library.vanish("/b/1.jpg")
+    assert await shown() == (None, False)
 
 
 async def test_a_page_may_be_of_one_collection(library: Library) -> None:
