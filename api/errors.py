@@ -93,7 +93,7 @@ class ErrorCode(enum.StrEnum):
         "DIR_EMPTY",
         422,
         "The folder holds no file of a supported format.",
-        "Point to a folder with photos in it; was a watch root emptied on purpose, say `photond scan --accept-empty PATH`.",
+        "Point to a folder with photos in it; if a root was emptied on purpose, `photond scan --accept-empty PATH`.",
     )
     PERMISSION_DENIED = (
         "PERMISSION_DENIED",

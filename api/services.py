@@ -10,6 +10,7 @@ from api.health import Health
 from api.search import Search
 from handlers.counters import Counters
 from handlers.library import Library
+from handlers.pause import Pause
 from handlers.progress import Progress
 from store.catalog import Catalog
 from store.thumbnails import ThumbnailStore
@@ -24,6 +25,7 @@ class Services:
     thumbnails: ThumbnailStore
     library: Library
     progress: Progress
+    pause: Pause
     counters: Counters
     health: Health
     version: str

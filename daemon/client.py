@@ -37,9 +37,13 @@ class Client:
         """GET a path below the API's base. `/readyz` of a daemon that is not ready is no error."""
         return await self._request("GET", path, params=query)
 
-    async def post(self, path: str, body: Json) -> Json:
-        """POST a JSON body."""
+    async def post(self, path: str, body: Json | None = None) -> Json:
+        """POST a JSON body, or none."""
         return await self._request("POST", path, json=body)
+
+    async def delete(self, path: str) -> None:
+        """DELETE a path."""
+        await self._request("DELETE", path)
 
     async def items(self, path: str, limit: int | None = None) -> AsyncIterator[Json]:
         """The items of a list, page after page, at most `limit` of them."""
@@ -79,6 +83,8 @@ async def open_client(config: Config) -> AsyncIterator[Client]:
 
 
 def _answer(url: str, status: int, content: bytes) -> Json:
+    if status == 204:
+        return {}
     try:
         answer = json.loads(content)
     except ValueError:

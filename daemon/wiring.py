@@ -25,6 +25,7 @@ from handlers.ingest import Ingest
 from handlers.intake import Intake
 from handlers.library import Library
 from handlers.offline import RootPresence
+from handlers.pause import Pause
 from handlers.progress import Progress
 from handlers.scan import Scanner
 from handlers.watcher import Watcher
@@ -107,6 +108,7 @@ class Daemon:
         catalog = engines.catalog
         self.counters = Counters()
         self.progress = Progress()
+        self.pause = Pause(catalog, self.progress)
         self.presence = RootPresence(catalog)
         workers = worker_count(config.ml.decode_workers)
         self.decoder = DecodePool(workers, _decode_options(config, engines.encoder, workers))
@@ -125,6 +127,7 @@ class Daemon:
             engines.embedder,
             self.committer,
             self.counters,
+            self.pause,
             # Enough photographs in work that every decoder has one while two model batches fill.
             parallel=workers + 2 * engines.encoder.max_batch,
             max_attempts=config.handlers.max_attempts,
@@ -153,6 +156,7 @@ class Daemon:
             thumbnails=engines.thumbnails,
             library=self.library,
             progress=self.progress,
+            pause=self.pause,
             counters=self.counters,
             health=self.health,
             version=version("photond"),
@@ -165,6 +169,7 @@ class Daemon:
         catalog, engines = self._engines.catalog, self._engines
         await self.decoder.start()
         self._stack.push_async_callback(self.decoder.close)
+        await self.pause.load()
         await recover(catalog, engines.index, engines.thumbnails, engines.space_id)
         await self.library.start()
         await self.server.start()

@@ -22,6 +22,7 @@ from handlers.classify import Classifier, ToRead
 from handlers.committer import Committer, Ready
 from handlers.counters import Counters
 from handlers.facts import facts_of
+from handlers.pause import Pause
 from ml.decode.types import ReadResult
 from ml.errors import MlError, MlServiceDownError, VanishedError
 from ml.service import Decoder, Embedder, OpenPhoto
@@ -48,6 +49,7 @@ class Ingest:
         embedder: Embedder,
         committer: Committer,
         counters: Counters,
+        pause: Pause,
         *,
         parallel: int,
         max_attempts: int,
@@ -59,6 +61,7 @@ class Ingest:
         self._embedder = embedder
         self._committer = committer
         self._counters = counters
+        self._pause = pause
         self._parallel = parallel
         self._max_attempts = max_attempts
         self._label_captions = label_captions
@@ -66,30 +69,11 @@ class Ingest:
         self._working: set[int] = set()  # ids of the tasks that are leased and not yet committed
         self._in_work: dict[str, asyncio.Future[None]] = {}  # by SHA-256; done when committed or given up
         self._woken = asyncio.Event()
-        self._going_on = asyncio.Event()  # cleared while paused
         self._stopping = False
-
-    @property
-    def paused(self) -> bool:
-        """Whether the queue is left alone, by the user's wish."""
-        return not self._going_on.is_set()
 
     def wake(self) -> None:
         """Look at the queue now. Call it from the event loop."""
         self._woken.set()
-
-    async def pause(self) -> None:
-        """Begin nothing more, also after a restart, until `resume`; what is being decoded is finished.
-
-        Events and scans still fill the queue meanwhile.
-        """
-        await self._catalog.switches.set_paused(True)
-        self._going_on.clear()
-
-    async def resume(self) -> None:
-        """Work on."""
-        await self._catalog.switches.set_paused(False)
-        self._going_on.set()
 
     async def stop(self) -> None:
         """Lease no more, and return when everything leased is committed, or if paused, all that was begun."""
@@ -99,8 +83,6 @@ class Ingest:
 
     async def run(self) -> None:
         """Lease and work until cancelled."""
-        if not await self._catalog.switches.paused():
-            self._going_on.set()
         async with asyncio.TaskGroup() as group:
             for number in range(self._parallel):
                 group.create_task(self._photographs(), name=f"photo-{number}")
@@ -109,7 +91,7 @@ class Ingest:
     async def _lease_and_work(self) -> None:
         limit = LEASE
         while True:
-            await self._going_on.wait()
+            await self._pause.over()
             self._woken.clear()
             tasks = [] if self._stopping else await self._catalog.queue.lease(limit, self._working)
             if not tasks:
@@ -135,7 +117,7 @@ class Ingest:
         self._working.difference_update(outcome.task.id for outcome in outcomes)
         to_read = [found for found in verdicts.to_read if found not in poisoned]
         for found in to_read:
-            await self._going_on.wait()
+            await self._pause.over()
             await self._to_read.put(found)
         return len(to_read)
 

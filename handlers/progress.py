@@ -14,15 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
+from handlers.meter import Meter
 from store.records import JobRecord, JobState
 
 BACKLOG = 256  # news kept for one slow subscriber
-RATE_WINDOW = 30.0  # seconds over which a job's rate is measured
 
 
 @dataclass(frozen=True, slots=True)
 class JobProgress:
-    """A job, how fast it goes (items a second) and when it will be through (seconds), if that can be told."""
+    """A job, how fast it goes (items a second) and when it will be through (seconds).
+
+    Neither can be told while work is paused or has just begun, and no end while the total still grows.
+    """
 
     job: JobRecord
     rate: float | None
@@ -47,19 +50,30 @@ class Progress:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._subscribers: set[_Subscriber] = set()
-        self._meters: dict[str, _Meter] = {}
+        self._meters: dict[str, Meter] = {}
+        self._held = False
 
     def of(self, job: JobRecord) -> JobProgress:
         """The job with its rate and ETA as they are now."""
         meter = self._meters.get(job.id)
-        rate = meter.rate(self._clock()) if meter and job.state is JobState.RUNNING else None
+        if meter is None or self._held or job.state is not JobState.RUNNING:
+            return JobProgress(job, None, None)
+        now = self._clock()
         left = job.total - job.done - job.skipped - job.failed
-        eta = left / rate if rate and left >= 0 else None
-        return JobProgress(job, rate, eta)
+        return JobProgress(job, meter.rate(now), meter.eta(left, now) if job.closed else None)
+
+    def hold(self) -> None:
+        """Work is paused: no rate can be told."""
+        self._held = True
+
+    def go_on(self) -> None:
+        """Work goes on, and is measured anew."""
+        self._held = False
+        self._meters.clear()
 
     def job_changed(self, job: JobRecord) -> None:
         """Tell of a job's new counts or state."""
-        meter = self._meters.setdefault(job.id, _Meter())
+        meter = self._meters.setdefault(job.id, Meter())
         meter.observe(job.done + job.skipped + job.failed, self._clock())
         self.publish(News("job", job=self.of(job)))
         if job.state is not JobState.RUNNING:
@@ -99,22 +113,3 @@ class _Subscriber:
             while self._news:
                 yield self._news.popleft()
             self._ready.clear()
-
-
-class _Meter:
-    """Items a second over the last RATE_WINDOW seconds: steady enough to read, quick enough to be true."""
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque()
-
-    def observe(self, count: int, now: float) -> None:
-        self._samples.append((now, count))
-        while len(self._samples) > 2 and self._samples[1][0] <= now - RATE_WINDOW:
-            self._samples.popleft()
-
-    def rate(self, now: float) -> float | None:
-        if len(self._samples) < 2:
-            return None
-        (since, before), (_, count) = self._samples[0], self._samples[-1]
-        elapsed = now - since
-        return (count - before) / elapsed if elapsed > 0 and count > before else None

@@ -69,6 +69,12 @@ class JobStarted(BaseModel):
     job_id: str
 
 
+class Work(BaseModel):
+    """Whether the queue is worked off."""
+
+    paused: bool
+
+
 class JobPath(Parameters):
     """Names a job."""
 
@@ -119,6 +125,34 @@ async def list_jobs(services: Services, query: Paging) -> JobPage:
     page = await services.catalog.jobs.recent(query.limit, query.cursor)
     items = [Job.of(services.progress.of(job)) for job in page.items]
     return JobPage(items=items, next_cursor=page.next_cursor)
+
+
+@routes.delete("/ingest/jobs/{job_id}", errors=[ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.DISK_SPACE])
+async def cancel_job(services: Services, path: JobPath) -> None:
+    """Cancel a running job.
+
+    What it has queued is dropped, what is in work is finished. No file is touched: the next scan of the folder
+    finds what is still to be done.
+    """
+    await services.library.cancel(path.job_id)
+
+
+@routes.post("/ingest/pause", errors=[ErrorCode.DISK_SPACE])
+async def pause_ingest(services: Services) -> Work:
+    """Begin no work on photos until /ingest/resume, also after a restart.
+
+    What is in work is finished, search answers, and changes on disk are noticed and queued. Paused twice is
+    paused.
+    """
+    await services.pause.begin()
+    return Work(paused=services.pause.on)
+
+
+@routes.post("/ingest/resume", errors=[ErrorCode.DISK_SPACE])
+async def resume_ingest(services: Services) -> Work:
+    """Go on with what is queued."""
+    await services.pause.end()
+    return Work(paused=services.pause.on)
 
 
 @routes.get("/ingest/failures")

@@ -34,6 +34,7 @@ class Stats(BaseModel):
     bytes: int
     collections: int
     queue: Queue
+    paused: bool = Field(description="Whether the queue is left alone until /ingest/resume.")
     counters: dict[str, int] = Field(description="Since the daemon started; they prove that nothing is done twice.")
     model: str
     version: str
@@ -53,6 +54,7 @@ async def stats(services: Services) -> Stats:
         bytes=totals.bytes,
         collections=totals.collections,
         queue=Queue(ready=depth.ready, leased=depth.leased, delayed=depth.delayed),
+        paused=services.pause.on,
         counters=asdict(services.counters),
         model=services.search.model,
         version=services.version,

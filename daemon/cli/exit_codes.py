@@ -15,5 +15,5 @@ class ExitCode(enum.IntEnum):
     NOT_RUNNING = 4  # the command needs the daemon, and none answers
     ALREADY_RUNNING = 5  # another daemon holds the state directory
     NOT_FOUND = 6  # the path, job or other thing that was named does not exist
-    INCOMPLETE = 7  # the job ended, but some of its files failed; see `photond failures`
+    INCOMPLETE = 7  # the job was cancelled, or some of its files failed; see `photond failures`
     INTERRUPTED = 130  # Ctrl-C (128 + SIGINT)

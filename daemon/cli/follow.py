@@ -36,10 +36,11 @@ async def follow(client: Client, job_ids: Sequence[str]) -> list[Json]:
 
 
 def exit_code_of(jobs: Sequence[Json]) -> ExitCode:
-    """FAULT when a job could not be carried out, INCOMPLETE when files of it failed, else OK."""
+    """FAULT when a job could not be carried out, INCOMPLETE when files failed or it was cancelled, else OK."""
     if any(job["state"] == "failed" for job in jobs):
         return ExitCode.FAULT
-    return ExitCode.INCOMPLETE if any(job["failed"] for job in jobs) else ExitCode.OK
+    incomplete = any(job["failed"] or job["state"] == "cancelled" for job in jobs)
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
 
 
 def summary(job: Json) -> str:
@@ -48,6 +49,8 @@ def summary(job: Json) -> str:
     if job["error"]:
         return f"{name}: {job['error']['code']}: {job['error']['message']}"
     counts = f"{job['done']} done, {job['skipped']} unchanged, {job['failed']} failed"
+    if job["state"] == "cancelled":
+        return f"{name}: cancelled; {counts}"
     return f"{name}: {counts}" + ("; see `photond failures`" if job["failed"] else "")
 
 

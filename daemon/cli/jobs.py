@@ -1,4 +1,4 @@
-"""`photond jobs`: what is being done, what was done, and how one job went."""
+"""`photond jobs`: what is being done, what was done, how one job went, and enough of it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,36 @@ if TYPE_CHECKING:
 def jobs(
     context: typer.Context,
     job_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="One job, with its log.")] = None,
+    cancel: Annotated[
+        str | None, typer.Option("--cancel", metavar="ID", help="End this job; what is in work is finished.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="The most jobs to list.")] = 20,
     as_json: AsJson = False,
 ) -> ExitCode:
-    """List the latest jobs, or show one with its log. Exit status 6 when there is no job of that id."""
+    """List the latest jobs, show one with its log, or cancel one. Exit status 6 when there is no job of that id.
+
+    Cancelling drops what the job has queued. The next scan of the folder finds what is still to be done.
+    """
+    if cancel is not None and job_id is not None:
+        raise typer.BadParameter("name one job: to show it, or to --cancel it")
     config = context_of(context).load_config()
+    if cancel is not None:
+        asyncio.run(_cancel(config, cancel))
+        job_id = cancel
     if job_id is not None:
         asyncio.run(_one(config, job_id, as_json))
     else:
         asyncio.run(_latest(config, limit, as_json))
     return ExitCode.OK
+
+
+async def _cancel(config: Config, job_id: str) -> None:
+    from urllib.parse import quote
+
+    from daemon.client import open_client
+
+    async with open_client(config) as client:
+        await client.delete(f"/ingest/jobs/{quote(job_id, safe='')}")
 
 
 async def _one(config: Config, job_id: str, as_json: bool) -> None:

@@ -23,13 +23,14 @@ from daemon.cli.init import init
 from daemon.cli.jobs import jobs
 from daemon.cli.openapi import openapi
 from daemon.cli.output import print_error
+from daemon.cli.pause import pause, resume
 from daemon.cli.run import run as run_command
 from daemon.cli.scan import scan
 from daemon.cli.search import search
 from daemon.cli.status import status
 from daemon.errors import DaemonError
 
-COMMANDS = (init, run_command, status, search, scan, jobs, failures, openapi, demo)
+COMMANDS = (init, run_command, status, search, scan, jobs, pause, resume, failures, openapi, demo)
 
 app = typer.Typer(
     name="photond",

@@ -55,6 +55,7 @@ def _show(url: str, readiness: Json, stats: Json) -> None:
             "failed": stats["failed"],
             "collections": stats["collections"],
             "queue": f"{queue['ready']} waiting, {queue['leased']} in work, {queue['delayed']} delayed",
+            "paused": "until `photond resume`" if stats["paused"] else None,
         }
     )
 

@@ -27,6 +27,7 @@ from handlers.counters import Counters
 from handlers.intake import Intake
 from handlers.library import Library
 from handlers.offline import RootPresence
+from handlers.pause import Pause
 from handlers.progress import Progress
 from handlers.scan import Scanner
 from handlers.settings import HandlerSettings
@@ -201,6 +202,7 @@ async def services(shelf: Shelf, presence: RootPresence) -> AsyncIterator[Servic
         thumbnails=shelf.thumbnails,
         library=library,
         progress=shelf.progress,
+        pause=Pause(shelf.catalog, shelf.progress),
         counters=counters,
         health=Health({"catalog": part}),
         version="0.0.test",

@@ -85,6 +85,27 @@ async def test_an_unknown_job_is_not_found(client: TestClient[Any, Any], refused
     await refused(await client.get(f"{BASE}/status/nothing"), "NOT_FOUND", f"GET {BASE}/status/{{job_id}}")
 
 
+async def test_a_cancelled_job_drops_what_it_has_queued(client: TestClient[Any, Any], shelf: Any, refused: Any) -> None:
+    root = await shelf.root()
+    (shelf.photos / "default" / "a.jpg").write_bytes(b"x")
+    started = (await (await client.post(BASE, json={"path": root.path})).json())["job_id"]
+    await settled(client, started, total=1)
+    assert (await client.delete(f"{BASE}/jobs/{started}")).status == 204
+    job = await (await client.get(f"{BASE}/status/{started}")).json()
+    assert (job["state"], job["total"]) == ("cancelled", 0)
+    assert await shelf.catalog.queue.lease(10) == []
+    await refused(await client.delete(f"{BASE}/jobs/{started}"), "CONFLICT", f"DELETE {BASE}/jobs/{{job_id}}")
+    await refused(await client.delete(f"{BASE}/jobs/x"), "NOT_FOUND", f"DELETE {BASE}/jobs/{{job_id}}")
+
+
+async def test_work_is_paused_and_resumed(client: TestClient[Any, Any], shelf: Any) -> None:
+    for action, paused in [("pause", True), ("pause", True), ("resume", False), ("resume", False)]:
+        answer = await client.post(f"{BASE}/{action}")
+        assert (answer.status, await answer.json()) == (200, {"paused": paused})
+        assert (await (await client.get("/api/v1/stats")).json())["paused"] is paused
+        assert await shelf.catalog.switches.paused() is paused
+
+
 async def test_jobs_come_in_pages(client: TestClient[Any, Any], shelf: Any) -> None:
     made = [(await shelf.job()).id for _ in range(3)]
     first = await (await client.get(f"{BASE}/jobs?limit=2")).json()

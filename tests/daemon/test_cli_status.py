@@ -20,6 +20,7 @@ def stats() -> Stats:
         bytes=5 * 1024**2,
         collections=1,
         queue=Queue(ready=3, leased=2, delayed=1),
+        paused=False,
         counters={},
         model="fake",
         version="0.1.0",

@@ -18,6 +18,7 @@ from handlers.committer import Committer
 from handlers.counters import Counters
 from handlers.ingest import Ingest
 from handlers.offline import RootPresence
+from handlers.pause import Pause
 from handlers.progress import Progress
 from ml.batcher import Batcher
 from ml.decode.pool import DecodePool
@@ -52,6 +53,7 @@ class Pipeline:
         self.index: VectorIndex = EdgeIndex(state / "vectors", FakeEncoder.identity.dimensions)
         self.counters = Counters()
         self.progress = Progress()
+        self.pause = Pause(self.catalog, self.progress)
         self.decoder = DecodePool(1, DecodeOptions(FakeEncoder.view_spec, 400, 82, 50_000_000, 50_000_000, 60.0))
         self.embedder = Batcher(Stubborn(), 8, 0.005, 16)
         self.committer: Committer
@@ -76,7 +78,7 @@ class Pipeline:
         self.committer = Committer(self.catalog, self.index, self.thumbnails, identity.id, self.progress, self.counters)
         classifier = Classifier(self.catalog, RootPresence(self.catalog), follow_symlinks=False, max_attempts=3)
         self.ingest = Ingest(
-            self.catalog, classifier, self.decoder, self.embedder, self.committer, self.counters,
+            self.catalog, classifier, self.decoder, self.embedder, self.committer, self.counters, self.pause,
             parallel=6, max_attempts=3, label_captions=True,
         )  # fmt: skip
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from handlers.progress import BACKLOG, RATE_WINDOW, JobProgress, News, Progress
+from handlers.progress import BACKLOG, JobProgress, News, Progress
 from store.records import JobKind, JobRecord, JobState
 
 JOB = JobRecord(
@@ -52,25 +52,30 @@ def test_rate_and_eta_count_what_is_done_skipped_and_failed(progress: Progress, 
     assert progress.of(job) == JobProgress(job, rate=2.0, eta_seconds=40.0)
 
 
-def test_rate_is_that_of_the_last_while(progress: Progress, clock: Clock) -> None:
-    job = JOB
-    for second in range(200):
-        clock.now = second
-        speed = 1 if second < 100 else 5
-        job = replace(JOB, total=10_000, done=min(second, 100) + max(0, second - 100) * speed)
-        progress.job_changed(job)
-    assert progress.of(job).rate == pytest.approx(5.0, rel=0.1)
-
-
-def test_a_job_that_stopped_moving_slows_down(progress: Progress, clock: Clock) -> None:
-    progress.job_changed(JOB)
-    clock.now = 1
-    job = replace(JOB, done=10)
+def test_no_end_is_told_while_the_total_still_grows(progress: Progress, clock: Clock) -> None:
+    job = replace(JOB, closed=False)
     progress.job_changed(job)
-    clock.now = RATE_WINDOW
-    rate = progress.of(job).rate
-    assert rate is not None
-    assert rate < 1
+    clock.now = 10
+    job = replace(job, done=20)
+    progress.job_changed(job)
+    assert progress.of(job) == JobProgress(job, rate=2.0, eta_seconds=None)
+
+
+def test_nothing_is_told_while_paused_and_a_pause_is_no_slowness(progress: Progress, clock: Clock) -> None:
+    job = JOB
+    for second in range(11):
+        clock.now = second
+        job = replace(JOB, done=2 * second)
+        progress.job_changed(job)
+    progress.hold()
+    clock.now = 5000
+    assert progress.of(job) == JobProgress(job, None, None)
+    progress.go_on()
+    for second in range(5000, 5011):
+        clock.now = second
+        job = replace(JOB, done=20 + 2 * (second - 5000))
+        progress.job_changed(job)
+    assert progress.of(job) == JobProgress(job, rate=2.0, eta_seconds=30.0)
 
 
 def test_finished_job_has_no_rate_and_is_forgotten(progress: Progress, clock: Clock) -> None:
