@@ -1,8 +1,9 @@
 """A test hook: files that break their decoder on demand. Off unless PHOTOND_TEST_DECODE_FAULTS=1.
 
-Crashes of native decoders cannot be had from a well-behaved library, yet the pool must be tested against
-them. With the hook on, decoding a file whose name contains `.abort.` calls abort(3), `.exit.` ends the
-process with status 3, `.hang.` never comes back, and `.memory.` takes memory until there is no more.
+Crashes of native decoders cannot be had from a well-behaved library, yet the pool must be tested against them. With
+the hook on, decoding a file whose name contains `.abort.` calls abort(3), `.exit.` ends the process with status 3,
+`.hang.` never comes back, `.memory.` takes memory until there is no more, and `.bad-alloc.` ends as C++ does that
+got none.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ def trip(path: str) -> None:
         return
     name = PurePath(path).name
     if ".abort." in name:
+        os.abort()
+    if ".bad-alloc." in name:
+        os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
         os.abort()
     if ".exit." in name:
         os._exit(3)

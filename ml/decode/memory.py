@@ -16,14 +16,14 @@ from typing import Literal
 from ml.errors import TooLargeError
 
 LEAST_WORKER_MEMORY = 256 * 1024**2
-"""Bytes: 100 MB that a worker's libraries take, and a photo of 24 megapixels in any format but WebP."""
+"""Bytes: the 60 MB that a worker's libraries take, and what most photos of 24 megapixels do."""
 _MOST_AUTO_MEMORY = 4 * 1024**3  # bytes; 512 megapixels, the default limit, take 2 GiB as a PNG
 _LEAST_AUTO_MEMORY = 512 * 1024**2
 
 # Bytes a pixel at the highest point of a decode, measured at 49 megapixels, of the decoders that take "no memory"
-# for damage: AVIF says "decoding of color planes failed", WebP "could not create decoder object", libjpeg "broken
-# data stream". The others raise MemoryError, or name memory in their message.
-_PEAK = {"AVIF": 9, "WEBP": 16}
+# for damage: AVIF says "decoding of color planes failed", HEIF "did not give a decompressed image", WebP "could not
+# create decoder object", libjpeg "broken data stream". The others raise MemoryError, or name memory in their message.
+_PEAK = {"AVIF": 9, "HEIF": 9, "WEBP": 16}
 
 _OOM_SCORE = "300"  # of 1000, added to the share of the machine's memory that a process has
 
@@ -74,7 +74,9 @@ def check_memory(width: int, height: int, format_name: str, *, coefficients: flo
 def is_about_memory(error: BaseException) -> bool:
     """Whether a library's error means that it got no memory."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "memory" in text or "mempool" in text or "bad_alloc" in text
+    if "security limit" in text:  # libheif's own, and it calls that a memory error, too
+        return False
+    return isinstance(error, MemoryError) or "memory" in text or "mempool" in text
 
 
 def _machine_memory() -> int:

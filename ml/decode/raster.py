@@ -51,12 +51,13 @@ def decode_raster(data: bytes, format_name: str, need: Need, max_pixels: int) ->
     JPEG is scaled while it is decoded (libjpeg's DCT scaling); everything else is decoded whole and then
     averaged down. A damaged file is an error, never half a picture.
     """
-    if (size := header_size(data, format_name)) is not None:
-        check_pixels(*size, max_pixels)
-        check_memory(*size, format_name)
+    if (told := header_size(data, format_name)) is not None:
+        check_pixels(*told, max_pixels)
+        check_memory(*told, format_name)
     with Image.open(io.BytesIO(data), formats=[format_name]) as image:
         check_pixels(*image.size, max_pixels)
-        check_memory(*image.size, format_name, coefficients=_coefficients(image))
+        if told is None:  # else a part is taken already
+            check_memory(*image.size, format_name, coefficients=_coefficients(image))
         full_size = image.size
         scale = need.scale(*image.size)
         image.draft(None, (max(1, round(image.width * scale)), max(1, round(image.height * scale))))

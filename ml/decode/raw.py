@@ -11,9 +11,11 @@ from PIL import Image
 from ml.decode.limits import Need, check_pixels
 from ml.decode.memory import is_about_memory
 from ml.decode.raster import Picture, decode_raster, turns_sideways, upright
+from ml.decode.tiff import directories
 from ml.decode.types import DecodeSource, Exif
 from ml.errors import DecodeError
 
+_WIDTH, _HEIGHT, _STRIP_BYTE_COUNTS = 256, 257, 279
 # LibRaw's `flip` (dcraw's bits: 4 swaps the axes, 2 flips vertically, 1 horizontally) as EXIF orientations.
 _ORIENTATIONS = {0: 1, 3: 3, 5: 8, 6: 6}
 
@@ -38,7 +40,7 @@ def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]
             orientation = _ORIENTATIONS.get(raw.sizes.flip, 1)
             size = (raw.sizes.width, raw.sizes.height)  # now: a demosaic at half size halves them
             width, height = reversed(size) if turns_sideways(orientation) else size
-            preview = _preview(raw, orientation, need, max_pixels)
+            preview = _preview(raw, data, orientation, need, max_pixels)
             if preview is not None and max(preview.width, preview.height) >= need.preview:
                 image, source = preview.image, DecodeSource.EMBEDDED_PREVIEW
             else:
@@ -51,17 +53,34 @@ def decode_raw(data: bytes, need: Need, max_pixels: int) -> tuple[Picture, Exif]
         raise DecodeError(f"LibRaw cannot decode this RAW file: {_text(error)}") from error
 
 
-def _preview(raw: rawpy.RawPy, orientation: int, need: Need, max_pixels: int) -> Picture | None:
+def _preview(raw: rawpy.RawPy, data: bytes, orientation: int, need: Need, max_pixels: int) -> Picture | None:
     """The embedded preview, upright; None when there is none that can be decoded."""
     try:
         thumb = raw.extract_thumb()
         if not isinstance(thumb.data, bytes):  # an uncompressed one
+            if not _is_stored_whole(data, *thumb.data.shape):
+                return None
             image = upright(Image.fromarray(thumb.data), orientation)
             return Picture(image, *image.size, DecodeSource.FULL, orientation, exif_block=None)
         # Into a JPEG without EXIF, LibRaw puts some of its own: orientation, camera, exposure, position.
         return decode_raster(thumb.data, "JPEG", need, max_pixels)
     except Exception:  # noqa: BLE001  whatever is wrong with a preview, the sensor data is still there
         return None
+
+
+def _is_stored_whole(data: bytes, height: int, width: int, channels: int) -> bool:
+    """Whether every TIFF directory of this size has strips for all pixels, and one at least exists.
+
+    rawpy makes an array of the size that the directory promises over however few bytes LibRaw has read: looking at
+    such an array reads foreign memory, or ends the process.
+    """
+    stored = [
+        sum(counts)
+        for directory in directories(data)
+        if (directory.get(_WIDTH), directory.get(_HEIGHT)) == ((width,), (height,))
+        and isinstance(counts := directory.get(_STRIP_BYTE_COUNTS, ()), tuple)
+    ]
+    return min(stored, default=0) >= height * width * channels > 0
 
 
 def _demosaic(raw: rawpy.RawPy) -> Image.Image:

@@ -29,6 +29,8 @@ class Session:
             self._data = b""
         except MlError as error:
             return error
+        except MemoryError:
+            return TooLargeError("decoding takes more memory than ml.decode_memory allows")
         return None
 
     def _read(self, path: str) -> ReadResult:

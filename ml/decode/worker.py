@@ -48,7 +48,6 @@ def _serve(requests: BinaryIO, channel: BinaryIO, session: Session, options: Dec
         signal.setitimer(signal.ITIMER_REAL, 0)
         if reply is not None:
             _send(channel, wire.pack(reply))
-        del reply  # an error's traceback holds the frames, and so the pixels, of the decode that failed
 
 
 def _take_channel() -> BinaryIO:

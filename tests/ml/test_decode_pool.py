@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -22,8 +23,10 @@ from ml.decode.wire import DecodeOptions
 from ml.errors import (
     DecodeError,
     DecoderCrashedError,
+    DecoderKilledError,
     DecodeTimeoutError,
     EmptyFileError,
+    MlError,
     MlServiceDownError,
     TooLargeError,
     UnreadableError,
@@ -131,6 +134,7 @@ async def test_errors_of_a_file_cost_no_process(tmp_path: Path, photo: Callable[
     ("fault", "error", "message"),
     [
         ("abort", DecoderCrashedError, "the decoder was ended by SIGABRT"),
+        ("bad-alloc", TooLargeError, "decoding takes more memory than ml.decode_memory allows"),
         ("exit", DecoderCrashedError, "the decoder ended with exit code 3"),
         ("hang", DecodeTimeoutError, "decoding took longer than 0.5 seconds"),
     ],
@@ -149,6 +153,43 @@ async def test_a_bad_photo_costs_its_process_not_the_others(
         assert str(failed) == message
         assert all(isinstance(result, DecodedPhoto) for result in results)
         await restarted(pool, restarts=1, alive=2)
+
+
+async def test_faults_of_every_kind_at_full_load_cost_their_own_photos_only(photo: Callable[[str], str]) -> None:
+    faults = {
+        "abort": "DECODER_CRASHED",
+        "exit": "DECODER_CRASHED",
+        "hang": "DECODE_TIMEOUT",
+        "memory": "TOO_LARGE",
+        "bad-alloc": "TOO_LARGE",
+    }
+    kinds = [*faults, *["fine"] * 15] * 3
+    random.Random(3).shuffle(kinds)
+    paths = [photo(f"{number}.{kind}.jpg") for number, kind in enumerate(kinds)]
+    reds = range(1, len(paths) + 1)
+    async with running(4, timeout=3.0, memory=200_000_000) as pool:
+        results = await asyncio.gather(*(decode(pool, path) for path in paths), return_exceptions=True)
+        await restarted(pool, restarts=12, alive=4)  # all but those of `.memory.`, who notice in time
+    for kind, red, result in zip(kinds, reds, results, strict=True):
+        if isinstance(result, DecodedPhoto):
+            assert kind == "fine"
+            assert int(result.views[0, 32, 32, 0]) == pytest.approx(red, abs=2)  # each its own answer
+        else:
+            assert isinstance(result, MlError)
+            assert result.code == faults[kind]
+
+
+async def test_a_process_killed_from_outside_costs_its_photo_a_retry(photo: Callable[[str], str]) -> None:
+    async with running(1) as pool:
+        (pid,) = children()
+        async with pool.open(photo("a.hang.jpg")) as opened:
+            decoding = asyncio.create_task(opened.decode())
+            await asyncio.sleep(0)  # the request is written
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(DecoderKilledError) as caught:
+                await decoding
+        assert caught.value.retryable
+        await restarted(pool, restarts=1, alive=1)
 
 
 async def test_many_bad_photos(photo: Callable[[str], str]) -> None:

@@ -132,7 +132,7 @@ def test_the_faults_are_off_by_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("PHOTOND_TEST_DECODE_FAULTS", raising=False)
-    path = tmp_path / "a.abort.hang.exit.png"
+    path = tmp_path / "a.abort.hang.exit.memory.png"
     path.write_bytes(encode(Image.new("RGB", (60, 40)), "PNG"))
     session = Session(decode_options)
     session.answer(wire.Read(str(path)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
@@ -160,13 +161,40 @@ def test_merge_keeps_what_is_known() -> None:
     assert merge(Exif(iso=100), Exif(iso=200, lens="L", orientation=6)) == Exif(iso=100, lens="L", orientation=6)
 
 
-@settings(deadline=None, max_examples=40)  # exifread believes a count of 65,535 entries
+@settings(deadline=None, max_examples=40)
 @given(
     st.binary(max_size=300),
     st.sampled_from([b"", b"II*\0\x08\0\0\0", b"MM\0*\0\0\0\x08", b"\0\0\0\x18ftypheic"]),
 )
 def test_no_bytes_break_it(body: bytes, start: bytes) -> None:
     read_exif(start + body)
+
+
+def endless_directories() -> bytes:
+    """200 directories in a row, each with 2,000 entries of 999 ratios: 10 minutes of reading."""
+    entry = struct.pack("<HHII", 0x9999, 5, 999, 8)
+    length = 2 + 12 * 2000 + 4
+    chain = (struct.pack("<H", 2000) + entry * 2000 + struct.pack("<I", 8 + length * n) for n in range(1, 200))
+    return b"II*\0\x08\0\0\0" + b"".join(chain)
+
+
+def box_of_no_length() -> bytes:
+    """An ISO box that says its length is in the next 64 bits, where it is 0: the next box is itself."""
+    box = struct.pack(">I4sQ", 1, b"free", 0)
+    meta = struct.pack(">I4sI", 12 + len(box), b"meta", 0) + box
+    return struct.pack(">I4s4sI", 16, b"ftyp", b"heic", 0) + meta
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("hostile", [endless_directories, box_of_no_length])
+def test_no_bytes_keep_it_busy(hostile: Callable[[], bytes]) -> None:
+    assert read_exif(hostile()) == Exif()
+
+
+def test_a_tiff_of_500_pages_is_no_such_case(written: Image.Exif, encode: Callable[..., bytes]) -> None:
+    pages = [Image.new("L", (4, 4))] * 499
+    data = encode(Image.new("L", (4, 4)), "TIFF", save_all=True, append_images=pages, exif=written.tobytes())
+    assert near(read_exif(data)) == FULL
 
 
 anything = st.one_of(st.integers(), st.floats(), st.text(max_size=20), st.binary(max_size=9), st.lists(st.floats()))

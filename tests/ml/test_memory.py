@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pillow_heif
+import psutil
 import pytest
 from PIL import Image
 
@@ -25,29 +25,33 @@ LIBRARIES = 60 * MB  # what a worker takes before its first photo
 SIZE = (5000, 5000)  # 25 megapixels: 100 MB as Pillow holds it
 
 
-def large_photo(name: str, encode: Encode) -> bytes:
+FORMATS: dict[str, dict[str, object]] = {
+    "PNG": {"compress_level": 1},
+    "JPEG": {"progressive": True, "subsampling": 0},  # any other is scaled while it is decoded, and takes little
+    "GIF": {},
+    "TIFF": {"compression": "tiff_lzw"},
+    "WEBP": {"quality": 20, "method": 0},
+    "AVIF": {"quality": 20, "speed": 10},
+    "HEIF": {"quality": 20},
+}
+
+
+def large_photo(format_name: str, encode: Encode) -> bytes:
     pillow_heif.register_heif_opener()
     image = Image.effect_noise((50, 50), 60).convert("RGB").resize(SIZE, Image.Resampling.NEAREST)
-    match name:
-        case "a.dng":
-            return make_dng(image)
-        case "a.gif":
-            return encode(image.quantize(16), "GIF")
-        case "progressive.jpg":
-            return encode(image, "JPEG", progressive=True, subsampling=0)
-        case "a.heic":
-            return encode(image, "HEIF", quality=20)
-        case "a.avif":
-            return encode(image, "AVIF", quality=20, speed=10)
-        case "a.webp":
-            return encode(image, "WEBP", quality=20, method=0)
-        case "a.tif":
-            return encode(image, "TIFF", compression="tiff_lzw")
-    return encode(image, "PNG", compress_level=1)
+    if format_name == "DNG":
+        return make_dng(image)
+    return encode(image.quantize(16) if format_name == "GIF" else image, format_name, **FORMATS[format_name])
 
 
-def options(limit: int) -> DecodeOptions:
-    return DecodeOptions(ViewSpec(64), 400, 82, 50 * MB, 500 * MB, timeout=60.0, memory=limit)
+@contextlib.asynccontextmanager
+async def one_worker(limit: int) -> AsyncIterator[DecodePool]:
+    pool = DecodePool(1, DecodeOptions(ViewSpec(64), 400, 82, 50 * MB, 500 * MB, timeout=60.0, memory=limit))
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.close()
 
 
 async def decode(pool: DecodePool, path: Path) -> str:
@@ -56,76 +60,51 @@ async def decode(pool: DecodePool, path: Path) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["a.png", "progressive.jpg", "a.gif", "a.tif", "a.webp", "a.avif", "a.heic", "a.dng"])
+@pytest.mark.parametrize("format_name", [*FORMATS, "DNG"])
 async def test_a_photo_that_needs_more_than_the_limit_is_too_large_and_nothing_else(
-    name: str, tmp_path: Path, encode: Encode
+    format_name: str, tmp_path: Path, encode: Encode
 ) -> None:
-    large, small = tmp_path / name, tmp_path / "small.png"
-    large.write_bytes(large_photo(name, encode))
+    large, small = tmp_path / "large", tmp_path / "small.png"
+    large.write_bytes(large_photo(format_name, encode))
     small.write_bytes(encode(Image.new("RGB", (60, 40)), "PNG"))
-    for left in (10, 40, 70):  # at different places of each decoder
-        pool = DecodePool(1, options(LIBRARIES + large.stat().st_size + left * MB))
-        await pool.start()
-        try:
+    for left in (10, 40, 70):  # each decoder meets the limit at another place
+        async with one_worker(LIBRARIES + large.stat().st_size + left * MB) as pool:
             with pytest.raises(TooLargeError, match=r"ml\.decode_memory"):
                 await decode(pool, large)
             assert await decode(pool, small) == "PNG"
-            assert pool.alive == 1
-        finally:
-            await pool.close()
-    pool = DecodePool(1, options(900 * MB))
-    await pool.start()
-    try:
-        await decode(pool, large)  # it was for want of memory only
-        assert pool.restarts == 0
-    finally:
-        await pool.close()
+            assert (pool.alive, pool.restarts) == (1, 0)
+    async with one_worker(900 * MB) as pool:
+        assert await decode(pool, large) == format_name  # nothing but memory was missing
 
 
 async def test_a_file_with_more_bytes_than_the_limit_is_too_large(tmp_path: Path) -> None:
     with (tmp_path / "a.tif").open("wb") as file:
         file.truncate(300 * MB)
-    pool = DecodePool(1, options(200 * MB))
-    await pool.start()
-    try:
+    async with one_worker(200 * MB) as pool:
         with pytest.raises(TooLargeError, match=r"ml\.decode_memory"):
             await decode(pool, tmp_path / "a.tif")
         assert (pool.alive, pool.restarts) == (1, 0)
-    finally:
-        await pool.close()
 
 
 async def test_a_failed_decode_keeps_no_memory_from_the_next(tmp_path: Path, encode: Encode) -> None:
     whole = encode(Image.new("RGB", SIZE), "PNG", compress_level=1)
     (tmp_path / "whole.png").write_bytes(whole)
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) * 9 // 10])
-    pool = DecodePool(1, options(LIBRARIES + 150 * MB))  # one picture fits, two do not
-    await pool.start()
-    try:
+    async with one_worker(LIBRARIES + 150 * MB) as pool:  # one picture fits, two do not
         for _ in range(3):
             with pytest.raises(DecodeError, match="damaged"):
                 await decode(pool, tmp_path / "cut.png")
             assert await decode(pool, tmp_path / "whole.png") == "PNG"
         assert pool.restarts == 0
-    finally:
-        await pool.close()
 
 
-async def test_the_daemon_lives_longer_than_its_workers_when_the_machine_runs_out(tmp_path: Path) -> None:
+async def test_the_daemon_lives_longer_than_its_workers_when_the_machine_runs_out() -> None:
     def score(pid: int | str) -> int:
         return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
-    pool = DecodePool(1, options(200 * MB))
-    await pool.start()
-    try:
-        (worker,) = await asyncio.to_thread(children)
-        assert score(worker) > score("self")
-    finally:
-        await pool.close()
-
-
-def children() -> list[int]:
-    return list(map(int, Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()))
+    async with one_worker(200 * MB):
+        (worker,) = psutil.Process().children()
+        assert score(worker.pid) > score("self")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -79,6 +80,26 @@ def test_a_damaged_preview_is_not_used(marked: Marked, encode: Encode, make_dng:
     broken = preview[: len(preview) // 2].ljust(len(preview), b"\0")
     data = make_dng(marked(600, 400), preview=preview).replace(preview, broken)
     picture, _ = decode_raw(data, NEED, 10_000_000)
+    assert picture.source is DecodeSource.HALF_DEMOSAIC
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_an_uncompressed_preview_is_turned_like_the_sensor(orientation: int, marked: Marked, make_dng: MakeDng) -> None:
+    data = make_dng(marked(600, 400), preview=marked(300, 200), orientation=orientation)
+    picture, _ = decode_raw(data, NEED, 10_000_000)
+    assert picture.source is DecodeSource.EMBEDDED_PREVIEW
+    assert picture.image.size == ((200, 300) if orientation in (6, 8) else (300, 200))
+    assert red_corner(picture.image) == ORIENTATIONS[orientation]
+
+
+@pytest.mark.parametrize("width", [301, 4_396, 60_000])
+def test_an_uncompressed_preview_that_promises_more_pixels_than_it_has_is_never_looked_at(
+    width: int, marked: Marked, make_dng: MakeDng
+) -> None:
+    data = make_dng(marked(600, 400), preview=marked(300, 200))
+    entry = struct.pack("<HHII", 256, 4, 1, 300)  # ImageWidth of the preview
+    assert data.count(entry) == 1
+    picture, _ = decode_raw(data.replace(entry, struct.pack("<HHII", 256, 4, 1, width)), NEED, 10_000_000)
     assert picture.source is DecodeSource.HALF_DEMOSAIC
 
 
