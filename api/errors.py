@@ -131,13 +131,13 @@ class ErrorCode(enum.StrEnum):
         "VECTORS_DAMAGED",
         500,
         "The vector index on disk cannot be opened.",
-        "Stop the daemon and remove the folder that the message names; it is made again from the catalog.",
+        "Stop the daemon and run `photond reindex`: the index is made again from the catalog, without the model.",
     )
     VECTORS_MISMATCH = (
         "VECTORS_MISMATCH",
         500,
         "The vector index holds vectors of another dimension than the model gives.",
-        "Point `store.qdrant` to another server or collection, or set the model back.",
+        "Stop the daemon and run `photond reindex`, or set the model back.",
     )
     DISK_SPACE = (
         "DISK_SPACE",
@@ -149,7 +149,7 @@ class ErrorCode(enum.StrEnum):
         "CATALOG_DAMAGED",
         500,
         "The catalog is not a readable database.",
-        "Stop the daemon and put back a copy of the state directory; originals are untouched.",
+        "Stop the daemon and put back a backup (`photond restore`, once it is there; else a copy of the state directory).",
     )
     CATALOG_UNAVAILABLE = (
         "CATALOG_UNAVAILABLE",

@@ -105,3 +105,14 @@ class DaemonNotReadyError(DaemonError):
 
     def __init__(self, pid: int | None) -> None:
         super().__init__(f"photond runs{f' as process {pid}' if pid else ''}, but does not answer")
+
+
+class NothingIndexedError(DaemonError):
+    """The state directory holds no catalog, or one in which nothing was ever indexed."""
+
+    code = "NOTHING_INDEXED"
+    exit_code = ExitCode.NOT_FOUND
+    hint = "look at daemon.state_dir (`photond --config FILE` names another configuration), or start `photond run`"
+
+    def __init__(self, state_dir: Path) -> None:
+        super().__init__(f"nothing was indexed in {state_dir} yet")

@@ -16,7 +16,7 @@ from store.database import Database
 from store.engine_errors import damaged
 from store.membership import join
 from store.records import FileState, RootState
-from store.sql import in_texts
+from store.sql import chunks, in_texts
 from store.stale_points import mark_stale
 
 _file, _image, _root, _task = schema.file, schema.image, schema.watch_root, schema.task
@@ -125,6 +125,14 @@ class Integrity:
         )
         async with self._database.read() as connection:
             return set(await connection.scalars(query))
+
+    async def queued(self, paths: Collection[str]) -> set[str]:
+        """Those of the paths that wait in the queue."""
+        found: set[str] = set()
+        async with self._database.read() as connection:
+            for some in chunks(list(paths)):
+                found |= set(await connection.scalars(select(_task.c.path).where(_task.c.path.in_(some))))
+        return found
 
     async def one_file_of(self, image_ids: Collection[str]) -> list[tuple[str, int]]:
         """Path and root id of a present file of each image, of a root that is online where there is one."""

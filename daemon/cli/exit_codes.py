@@ -16,4 +16,5 @@ class ExitCode(enum.IntEnum):
     ALREADY_RUNNING = 5  # another daemon holds the state directory
     NOT_FOUND = 6  # the path, job or other thing that was named does not exist
     INCOMPLETE = 7  # the job was cancelled, or some of its files failed; see `photond failures`
+    DAMAGED = 8  # catalog, vectors or thumbnails are damaged or disagree; the message names what mends it
     INTERRUPTED = 130  # Ctrl-C (128 + SIGINT)

@@ -17,6 +17,7 @@ import typer
 
 from daemon.cli.context import CommandContext
 from daemon.cli.demo import demo
+from daemon.cli.doctor import doctor
 from daemon.cli.exit_codes import ExitCode
 from daemon.cli.failures import failures
 from daemon.cli.init import init
@@ -24,13 +25,21 @@ from daemon.cli.jobs import jobs
 from daemon.cli.openapi import openapi
 from daemon.cli.output import print_error
 from daemon.cli.pause import pause, resume
+from daemon.cli.reindex import reindex
 from daemon.cli.run import run as run_command
 from daemon.cli.scan import scan
 from daemon.cli.search import search
 from daemon.cli.status import status
 from daemon.errors import DaemonError
 
-COMMANDS = (init, run_command, status, search, scan, jobs, pause, resume, failures, openapi, demo)
+COMMANDS = (init, run_command, status, search, scan, jobs, pause, resume, failures, doctor, reindex, openapi, demo)
+
+EXIT_CODES = {
+    "NOT_FOUND": ExitCode.NOT_FOUND,
+    "CATALOG_DAMAGED": ExitCode.DAMAGED,
+    "VECTORS_DAMAGED": ExitCode.DAMAGED,
+    "VECTORS_MISMATCH": ExitCode.DAMAGED,
+}
 
 app = typer.Typer(
     name="photond",
@@ -91,7 +100,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         if (code := _code_of(error)) is None:
             raise
         print_error(error, code)
-        return ExitCode.NOT_FOUND if code == "NOT_FOUND" else ExitCode.FAULT
+        return EXIT_CODES.get(code, ExitCode.FAULT)
 
 
 class _UsageError(DaemonError):

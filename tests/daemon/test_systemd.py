@@ -99,7 +99,7 @@ def test_both_units_run_the_daemon_alike() -> None:
 
 def test_what_no_restart_cures_is_not_restarted() -> None:
     statuses = {int(status) for status in settings(SYSTEM)["RestartPreventExitStatus"][0].split()}
-    assert statuses == {ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.ALREADY_RUNNING}
+    assert statuses == {ExitCode.USAGE, ExitCode.CONFIGURATION, ExitCode.ALREADY_RUNNING, ExitCode.DAMAGED}
 
 
 @needs_sysusers
