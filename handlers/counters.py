@@ -10,6 +10,8 @@ class Counters:
     """Plain numbers, changed on the event loop only."""
 
     events: int = 0  # file events that passed the filters
+    overflows: int = 0  # roots of which the kernel lost events; each was scanned for it
+    watch_limits: int = 0  # roots that inotify had no watch left for; they are polled
     scans: int = 0  # walks of a root or a folder, finished
     files_read: int = 0  # files read and hashed
     decoded: int = 0  # photos decoded

@@ -18,6 +18,7 @@ import structlog
 from handlers.burst import Burst
 from handlers.counters import Counters
 from handlers.debounce import Debouncer, DuePath
+from handlers.events import EventKind
 from handlers.offline import RootPresence
 from handlers.progress import Progress
 from handlers.roots import RootMap
@@ -131,6 +132,13 @@ class Intake:
         while True:
             event = await self._watcher.events.get()
             self._counters.events += 1
+            if event.kind is EventKind.OVERFLOW:
+                self._counters.overflows += 1
+                log.warning(
+                    "events_lost",
+                    root=event.path,
+                    advice="the root is scanned instead; a larger fs.inotify.max_queued_events makes this rarer",
+                )
             self._debouncer.add(event, time.monotonic())
             self._stirred.set()
 
@@ -230,6 +238,7 @@ class Intake:
         self._debouncer.roots = [root.path for root in roots.watched()]
         online = [root for root in roots.watched() if await self._presence.look(root) is None]
         anew = await self._watcher.sync(online)
+        self._counters.watch_limits = len(self._watcher.limited)
         covered = [root for changed in anew for root, _ in roots.covering(changed.path)]
         for root in roots.kept() if scan_all else {root.id: root for root in covered}.values():
             if await self._presence.look(root) is None:

@@ -1,13 +1,14 @@
-"""Which file system holds a path, and whether the kernel tells of changes made to it elsewhere.
+"""Which file systems hold a folder, and whether the kernel tells of changes made to them elsewhere.
 
 inotify sees what passes through this machine's own VFS. On a network file system, or one that a process
-implements (FUSE), changes made on the other side raise no event, so such roots are polled.
+implements (FUSE), changes made on the other side raise no event, so folders on it are polled.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from handlers.roots import is_below
@@ -26,33 +27,52 @@ _REMOTE_TYPES = frozenset(
 )
 
 
-def is_remote(path: str) -> bool:
-    """Whether changes below the path may come from elsewhere, unseen by inotify. Blocking."""
-    try:
-        mountinfo = os.fsdecode(MOUNTINFO.read_bytes())
-    except OSError:  # no procfs
-        return False
-    return is_remote_type(file_system_of(os.path.realpath(path), mountinfo))
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of proc_pid_mountinfo(5)."""
+
+    id: int
+    point: str
+    file_system: str
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is changed from elsewhere, unseen by inotify. `fuseblk` (NTFS, exFAT disks) is not."""
+        return self.file_system in _REMOTE_TYPES or self.file_system.startswith("fuse.")
 
 
-def is_remote_type(file_system: str) -> bool:
-    """Whether a file system of this type is changed from elsewhere. `fuseblk` (NTFS, exFAT disks) is not."""
-    return file_system in _REMOTE_TYPES or file_system.startswith("fuse.")
+class MountTable:
+    """The mounts at one moment. Of mounts at the same point, the last one lies on top, and is the one that counts."""
+
+    def __init__(self, mountinfo: str) -> None:
+        found = (_parse(line) for line in mountinfo.splitlines())
+        self._by_point = {mount.point: mount for mount in found if mount is not None}
+
+    @classmethod
+    def read(cls) -> MountTable:
+        """Those of this process; none where there is no procfs. Blocking."""
+        try:
+            return cls(os.fsdecode(MOUNTINFO.read_bytes()))
+        except OSError:
+            return cls("")
+
+    def holder(self, folder: str) -> Mount | None:
+        """The mount that a folder, given by its real path, lies on."""
+        holders = (mount for mount in self._by_point.values() if is_below(folder, mount.point))
+        return max(holders, key=lambda mount: len(mount.point), default=None)
+
+    def below(self, folder: str) -> list[Mount]:
+        """The mounts in a folder, given by its real path, by their points."""
+        inside = (m for m in self._by_point.values() if m.point != folder and is_below(m.point, folder))
+        return sorted(inside, key=lambda mount: mount.point)
 
 
-def file_system_of(path: str, mountinfo: str) -> str:
-    """Type of the file system that holds a real path, from the text of proc_pid_mountinfo(5), or ""."""
-    point, found = "", ""
-    for line in mountinfo.splitlines():
-        fields, separator, rest = line.partition(" - ")
-        columns = fields.split(" ")
-        if not separator or len(columns) < 5:
-            continue
-        mounted_at = _unescape(columns[4])
-        # Of mounts at the same point, the last one lies on top.
-        if is_below(path, mounted_at) and len(mounted_at) >= len(point):
-            point, found = mounted_at, rest.split(" ", 1)[0]
-    return found
+def _parse(line: str) -> Mount | None:
+    fields, separator, rest = line.partition(" - ")
+    columns = fields.split(" ")
+    if not separator or len(columns) < 5:
+        return None
+    return Mount(int(columns[0]), _unescape(columns[4]), rest.split(" ", 1)[0])
 
 
 def _unescape(field: str) -> str:

@@ -6,18 +6,22 @@ import asyncio
 import ctypes
 import errno
 import os
+import re
+import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 from watchdog.observers import inotify_c
 
 from handlers.events import EventKind, FileEvent
+from handlers.inotify_limits import advice, limiting_sysctl
 from handlers.watcher import Watcher
 from store.records import Root, RootOrigin
 
@@ -245,6 +249,10 @@ async def test_deleted_root_is_told_and_watched_again_when_it_is_back(
     await seen.until_told(folder / "a.jpg")
 
 
+def _limits_told(logs: Sequence[MutableMapping[str, Any]]) -> list[str]:
+    return [line["sysctl"].removeprefix("fs.inotify.") for line in logs if line["event"] == "inotify_limit"]
+
+
 @pytest.fixture
 def watches_left(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many more watches the kernel gives before it says that the user's are used up."""
@@ -272,7 +280,7 @@ async def test_root_that_no_watch_is_left_for_is_polled(
     with capture_logs() as logs:
         assert await watcher.sync([root]) == [root]
     assert watcher.method(root.id) == "polling"
-    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == ["fs.inotify.max_user_watches"]
+    assert _limits_told(logs) == ["max_user_watches"]
     (folder / "sub" / "a.jpg").touch()
     await seen.until_told(folder / "sub" / "a.jpg")
 
@@ -300,7 +308,93 @@ async def test_root_is_polled_when_the_user_has_too_many_instances(
     with capture_logs() as logs:
         await watcher.sync([root_of(folder)])
     assert watcher.method(1) == "polling"
-    assert [line["sysctl"] for line in logs if line["event"] == "inotify_limit"] == ["fs.inotify.max_user_instances"]
+    assert _limits_told(logs) == ["max_user_instances"]
+
+
+def test_the_lower_of_the_two_limits_is_the_one_to_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handlers.inotify_limits.PROC_SYS", tmp_path)
+    assert limiting_sysctl("watches") == ("fs.inotify.max_user_watches", None)
+    for name, value in {"fs/inotify/max_user_watches": 8192, "user/max_inotify_watches": 600_000}.items():
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    assert limiting_sysctl("watches") == ("fs.inotify.max_user_watches", 8192)
+    assert "`sysctl -w fs.inotify.max_user_watches=524288`" in advice(*limiting_sysctl("watches"), "watches")
+    (tmp_path / "user/max_inotify_watches").write_text("100\n")
+    assert limiting_sysctl("watches") == ("user.max_inotify_watches", 100)
+
+
+@pytest.fixture
+def mounted(folder: Path) -> Iterator[Callable[[], Path]]:
+    """Mounts a file system in the watched folder when it is called."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    point = folder / "my disk"
+    point.mkdir()
+
+    def mount() -> Path:
+        found = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point], capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            pytest.skip(f"mounts are not allowed here: {found.stderr.strip()}")
+        return point
+
+    yield mount
+    subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+
+
+async def test_a_disk_mounted_in_a_root_is_watched_from_the_next_sync(
+    watcher: Watcher, seen: Seen, folder: Path, mounted: Callable[[], Path]
+) -> None:
+    root = root_of(folder)
+    await watcher.sync([root])
+    disk = mounted()
+    assert await watcher.sync([root]) == [root]
+    assert await watcher.sync([root]) == []
+    (disk / "a.jpg").touch()
+    await seen.until_told(disk / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("method", "file_system", "polled"),
+    [("auto", "nfs4", True), ("auto", "fuse.sshfs", True), ("auto", "xfs", False), ("inotify", "nfs4", False)],
+)
+async def test_a_network_mount_in_a_root_is_polled_under_auto_and_the_rest_is_not(
+    watcher: Watcher,
+    seen: Seen,
+    folder: Path,
+    mounted: Callable[[], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    file_system: str,
+    polled: bool,
+) -> None:
+    """A real mount, whose type alone is written differently in the kernel's list."""
+    disk = mounted()
+    (disk / "trip").mkdir()
+    told = Path("/proc/self/mountinfo").read_text()
+    mountinfo = folder.parent / "mountinfo"
+    point = str(disk).replace(" ", "\\040")
+    mountinfo.write_text(re.sub(f"(?m)^(.* {re.escape(point)} .* - )tmpfs", rf"\g<1>{file_system}", told))
+    monkeypatch.setattr("handlers.mounts.MOUNTINFO", mountinfo)
+    root = root_of(folder, method=method)
+    with capture_logs() as logs:
+        await watcher.sync([root])
+    assert watcher.method(root.id) == "inotify"
+    assert [line["polled"] for line in logs] == [[str(disk)] if polled else []]
+    assert _watches() == (1 if polled else 3)
+    (disk / "trip" / "a.jpg").touch()
+    await seen.until_told(disk / "trip" / "a.jpg")
+    (folder / "b.jpg").touch()
+    await seen.until_told(folder / "b.jpg")
+    monkeypatch.undo()  # as if it were unmounted: every mount in the folder is watched as what it is
+    assert await watcher.sync([root]) == [root]
+
+
+async def test_excluded_folders_and_all_below_them_take_no_watch(watcher: Watcher, folder: Path) -> None:
+    for name in ("kept/deep", "private/a/b", "2024/raw/c", ".hidden/d", "#recycle/e", "Catalog.lrdata/f"):
+        (folder / name).mkdir(parents=True)
+    root = replace(root_of(folder), exclude=("private/", "**/raw"))
+    await watcher.sync([root])
+    assert _watches() == 4  # the root, kept, kept/deep, 2024
 
 
 async def test_overflow_of_the_kernel_queue_is_told(folder: Path) -> None:
