@@ -25,7 +25,8 @@ class DaemonEndedError(Exception):
 class DaemonProcess:
     """A daemon with photos, state, configuration and log below one directory.
 
-    `toml` is appended to the configuration; it may open further tables.
+    `toml` is appended to the configuration; it may open further tables. `wrapper` is a command that ends by
+    becoming the one that it is given.
     """
 
     home: Path
@@ -33,6 +34,7 @@ class DaemonProcess:
     settle: str = "2s"
     toml: str = ""
     environ: dict[str, str] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
     process: asyncio.subprocess.Process | None = None
     url: str = ""
 
@@ -76,6 +78,7 @@ class DaemonProcess:
             self.write_config()
         with self.log_file.open("ab") as log:
             return await asyncio.create_subprocess_exec(
+                *self.wrapper,
                 sys.executable,
                 *("-I", "-m", "daemon", "--config", str(self.config), "run"),
                 stdout=log,
