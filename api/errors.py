@@ -149,7 +149,7 @@ class ErrorCode(enum.StrEnum):
         "CATALOG_DAMAGED",
         500,
         "The catalog is not a readable database.",
-        "Stop the daemon and put back a backup (`photond restore`, once it is there; else a copy of the state directory).",
+        "Stop the daemon and put back a backup (`photond restore`, planned; until then by hand).",
     )
     CATALOG_UNAVAILABLE = (
         "CATALOG_UNAVAILABLE",
