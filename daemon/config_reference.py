@@ -34,6 +34,10 @@ counts as not set.
 The configuration is validated before anything starts. One message lists every fault with its file and line
 (or its variable), the key, the value and what is allowed; the exit status is then 3. Unknown keys are faults
 too, so that a misspelt one is not silently without effect.
+
+A running daemon reads the file again when it has changed, or at SIGHUP (`systemctl reload photond`). Watch roots then
+change without a restart: one that is gone stays indexed and is not watched any more. What else has changed is logged
+as needing a restart. A file that is invalid changes nothing.
 """
 
 

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -16,6 +18,7 @@ from daemon.config import Config
 from daemon.endpoint import Endpoint, remove_endpoint, write_endpoint
 from daemon.lock import InstanceLock
 from daemon.notify import Notifier
+from daemon.reload import Reload
 from daemon.supervise import supervise
 from daemon.wiring import Daemon, open_engines
 
@@ -24,14 +27,14 @@ STATUS_EVERY = 10.0  # seconds between lines for `systemctl status`
 log = structlog.get_logger(__name__)
 
 
-async def run_daemon(config: Config) -> ExitCode:
-    """Run until SIGTERM or SIGINT, or until a part fails.
+async def run_daemon(config: Config, file: Path | None, load: Callable[[], Config]) -> ExitCode:
+    """Run until SIGTERM or SIGINT, or until a part fails. `load` reads the configuration again, from `file` if any.
 
     Raises AlreadyRunningError when the state directory is in use, and the errors of parts that cannot open.
     """
     state = config.daemon.state_dir
     notifier = Notifier()
-    with InstanceLock(state), contextlib.closing(notifier), _signals() as signalled:
+    with InstanceLock(state), contextlib.closing(notifier), _signals() as signals:
         stack = AsyncExitStack()
         async with stack:
             engines = await open_engines(stack, config)
@@ -39,10 +42,11 @@ async def run_daemon(config: Config) -> ExitCode:
             url = await daemon.start()
             write_endpoint(state, Endpoint(url, os.getpid()))
             stack.callback(remove_endpoint, state)
-            return await _serve(daemon, notifier, signalled)
+            reload = Reload(config, file, load, daemon.watch, notifier, signals.hangup)
+            return await _serve(daemon, reload, notifier, signals.stop)
 
 
-async def _serve(daemon: Daemon, notifier: Notifier, signalled: asyncio.Event) -> ExitCode:
+async def _serve(daemon: Daemon, reload: Reload, notifier: Notifier, signalled: asyncio.Event) -> ExitCode:
     over = asyncio.Event()  # set when the tasks may end, or when one of them has
 
     async def until_signalled() -> None:
@@ -58,6 +62,7 @@ async def _serve(daemon: Daemon, notifier: Notifier, signalled: asyncio.Event) -
         {
             **daemon.tasks(),
             "signal": until_signalled,
+            "reload": reload.run,
             "watchdog": lambda: notifier.watchdog(lambda: True),
             "status": lambda: _tell_status(daemon, notifier),
         },
@@ -77,19 +82,26 @@ async def _tell_status(daemon: Daemon, notifier: Notifier) -> None:
         await asyncio.sleep(STATUS_EVERY)
 
 
+@dataclass(frozen=True, slots=True)
+class _Signals:
+    stop: asyncio.Event  # SIGTERM or SIGINT
+    hangup: asyncio.Event  # SIGHUP
+
+
 @contextlib.contextmanager
-def _signals() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM or SIGINT sets; the second SIGINT ends the process at once, as users expect."""
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+def _signals() -> Iterator[_Signals]:
+    """Events that signals set; the second SIGINT ends the process at once, as users expect."""
+    loop, signals = asyncio.get_running_loop(), _Signals(asyncio.Event(), asyncio.Event())
 
     def interrupted() -> None:
-        stop.set()
+        signals.stop.set()
         loop.remove_signal_handler(signal.SIGINT)
 
-    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGTERM, signals.stop.set)
     loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGHUP, signals.hangup.set)
     try:
-        yield stop
+        yield signals
     finally:
-        loop.remove_signal_handler(signal.SIGTERM)
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)

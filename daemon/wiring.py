@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib.metadata import version
 
 from api.app import create_app
@@ -21,6 +22,7 @@ from daemon.shutdown import Stage, Stages
 from handlers.classify import Classifier
 from handlers.committer import Committer
 from handlers.counters import Counters
+from handlers.forgetting import Forgetting
 from handlers.ingest import Ingest
 from handlers.intake import Intake
 from handlers.library import Library
@@ -28,6 +30,7 @@ from handlers.offline import RootPresence
 from handlers.pause import Pause
 from handlers.progress import Progress
 from handlers.scan import Scanner
+from handlers.settings import WatchSettings
 from handlers.watcher import Watcher
 from ml.batcher import Batcher
 from ml.decode.memory import worker_memory
@@ -115,6 +118,9 @@ class Daemon:
         self.committer = Committer(
             catalog, engines.index, engines.thumbnails, engines.space_id, self.progress, self.counters
         )
+        self.forgetting = Forgetting(
+            catalog, engines.thumbnails, self.committer, timedelta(seconds=config.handlers.forget_after)
+        )
         self.ingest = Ingest(
             catalog,
             Classifier(
@@ -146,7 +152,6 @@ class Daemon:
             self.intake,
             self.progress,
             self.ingest.wake,
-            config.watch,
             config.api.browse_roots,
         )
         self.health = Health(parts_of(engines, self.committer, self.library))
@@ -171,9 +176,14 @@ class Daemon:
         self._stack.push_async_callback(self.decoder.close)
         await self.pause.load()
         await recover(catalog, engines.index, engines.thumbnails, engines.space_id)
-        await self.library.start()
+        await self.library.watch(self._config.watch)
         await self.server.start()
         return self.server.url
+
+    async def watch(self, watch: Sequence[WatchSettings]) -> None:
+        """Watch these folders from now on, and no others."""
+        await self.library.watch(watch)
+        self.intake.check_roots()
 
     def tasks(self) -> Mapping[str, Callable[[], Coroutine[object, object, None]]]:
         """What runs until the daemon stops."""
@@ -181,6 +191,7 @@ class Daemon:
             "commit": self.committer.run,
             "ingest": self.ingest.run,
             "intake": self.intake.run,
+            "forgetting": self.forgetting.run,
             "model": self._engines.embedder.join,
         }
 

@@ -71,6 +71,7 @@ class Intake:
         self._trees: asyncio.Queue[str] = asyncio.Queue()
         self._burst = Burst(catalog, progress, self._is_dirty)
         self._stirred = asyncio.Event()
+        self._roots_changed = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
@@ -101,6 +102,10 @@ class Intake:
     def watched_by(self, root_id: int) -> str | None:
         """How a root is watched now: "inotify", "polling", or None if it is not."""
         return self._watcher.method(root_id)
+
+    def check_roots(self) -> None:
+        """Look at the roots now rather than at the next round: they are others, or other than they were."""
+        self._roots_changed.set()
 
     def expect(self, paths: Sequence[str]) -> None:
         """Take these files in once they are at rest: a scan found them, perhaps still being written."""
@@ -230,7 +235,10 @@ class Intake:
                     next_rescan = time.monotonic() + (self._settings.rescan or math.inf)
             except StoreError as error:
                 self._wait_out(error)
-            await asyncio.sleep(self._root_check)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._root_check):
+                    await self._roots_changed.wait()
+            self._roots_changed.clear()
 
     async def _check_roots(self, *, scan_all: bool) -> None:
         """Watch the roots that are there, then scan those that are watched anew, or all."""

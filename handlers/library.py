@@ -48,7 +48,6 @@ class Library:
         intake: Intake,
         progress: Progress,
         wake: Callable[[], None],
-        watch: Sequence[WatchSettings],
         browse_roots: Sequence[Path],
     ) -> None:
         self._catalog = catalog
@@ -57,14 +56,13 @@ class Library:
         self._intake = intake
         self._progress = progress
         self._wake = wake
-        self._watch = watch
         self._browse_roots = browse_roots
         self._running: dict[str, asyncio.Task[None]] = {}  # scans, by the id of their job
 
-    async def start(self) -> None:
-        """Make the catalog's watch roots those of the configuration. Before the intake runs."""
+    async def watch(self, watch: Sequence[WatchSettings]) -> None:
+        """Make the catalog's watch roots these. The intake finds the difference when it next checks its roots."""
         await self._catalog.roots.sync_config(
-            [RootSpec(os.path.normpath(w.path), w.collection, w.recursive, w.method, w.exclude) for w in self._watch]
+            [RootSpec(os.path.normpath(w.path), w.collection, w.recursive, w.method, w.exclude) for w in watch]
         )
 
     async def close(self) -> None:

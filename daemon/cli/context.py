@@ -27,6 +27,12 @@ class CommandContext:
 
         return load_config(self.config_file, os.environ)
 
+    def find_config_file(self) -> Path | None:
+        """The file that the configuration is read from, if there is one."""
+        from daemon.config_file import find_config_file
+
+        return find_config_file(self.config_file, os.environ)
+
 
 def context_of(context: typer.Context) -> CommandContext:
     """The command's context, as `daemon.cli.main` made it."""

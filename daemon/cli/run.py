@@ -14,8 +14,9 @@ def run(context: typer.Context) -> ExitCode:
     """Watch the configured folders and serve, until SIGTERM or Ctrl-C."""
     from daemon.logs import configure_logging
 
-    config = context_of(context).load_config()
+    given = context_of(context)
+    config = given.load_config()
     configure_logging(config.daemon.log_format, config.daemon.log_level)
     from daemon.run import run_daemon
 
-    return asyncio.run(run_daemon(config))
+    return asyncio.run(run_daemon(config, given.find_config_file(), given.load_config))

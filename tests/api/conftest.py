@@ -223,7 +223,7 @@ def make_library(shelf: Shelf, presence: RootPresence, counters: Counters) -> Li
     settings = HandlerSettings.model_validate({"settle": 0.0})
     scanner = Scanner(shelf.catalog, presence, settings, counters)
     intake = Intake(shelf.catalog, Watcher(), scanner, presence, shelf.progress, counters, settings, wake)
-    return Library(shelf.catalog, scanner, presence, intake, shelf.progress, wake, (), [shelf.photos])
+    return Library(shelf.catalog, scanner, presence, intake, shelf.progress, wake, [shelf.photos])
 
 
 def wake() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,3 +119,15 @@ async def test_a_deleted_file_is_out_of_search_and_its_return_costs_nothing(
     found = (await photond.post("/search/text", {"query": "red", "limit": 10}))["items"]
     assert len(found) == 2
     assert work(after) == work(before)
+
+
+async def test_a_root_added_to_the_configuration_is_watched_without_a_restart(
+    photond: PhotondProcess, draw: Draw
+) -> None:
+    await photond.start()
+    assert photond.process is not None
+    draw(photond.home / "more" / "new.png", 1)
+    photond.config.write_text(f'[[watch]]\npath = "{photond.home / "more"}"\n\n' + photond.config.read_text())
+    photond.process.send_signal(signal.SIGHUP)
+    await photond.until_indexed(1)
+    assert photond.process.returncode is None

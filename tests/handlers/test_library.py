@@ -46,8 +46,8 @@ async def library(shelf: Shelf, card: Path) -> AsyncIterator[Library]:
     scanner = Scanner(shelf.catalog, presence, settings, shelf.counters)
     intake = Intake(shelf.catalog, Watcher(), scanner, presence, shelf.progress, shelf.counters, settings, shelf.wake)
     watch = [WatchSettings(path=shelf.folder, exclude=("private/",))]
-    library = Library(shelf.catalog, scanner, presence, intake, shelf.progress, shelf.wake, watch, [card.parent])
-    await library.start()
+    library = Library(shelf.catalog, scanner, presence, intake, shelf.progress, shelf.wake, [card.parent])
+    await library.watch(watch)
     yield library
     await library.close()
 
