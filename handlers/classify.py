@@ -125,8 +125,13 @@ class Classifier:
     async def _vanished(self, tasks: Sequence[Task], batch: _Batch, roots: Mapping[int, Root]) -> list[Outcome]:
         concerned = [roots[root_id] for root_id in {task.root_id for task in tasks} if root_id in roots]
         believed = await self._presence.believed(concerned)
+        hidden: set[str] = set()
+        for root in concerned:
+            hidden |= await self._presence.hidden(root, [task.path for task in tasks if task.root_id == root.id])
         return [
-            Vanished(task) if task.root_id in believed and not batch.has_moved(task.path) else Unchanged(task)
+            Vanished(task)
+            if task.root_id in believed and task.path not in hidden and not batch.has_moved(task.path)
+            else Unchanged(task)
             for task in tasks
         ]
 

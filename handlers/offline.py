@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from handlers.absent_mounts import on_absent_mounts
 from handlers.filters import PathFilter
 from store.catalog import Catalog
 from store.records import DirectoryIdentity, FileRecord, FileState, Root, RootState
@@ -72,11 +73,19 @@ class RootPresence:
         sights = await asyncio.to_thread(lambda: [(root, see(root)) for root in roots])
         return {root.id for root, sight in sights if isinstance(sight, Sight) and _is_same(root, sight)}
 
+    async def hidden(self, root: Root, paths: Sequence[str]) -> set[str]:
+        """Those of a root's known paths, at which nothing is found, that lie on a mount in it that is away."""
+        root = await self._catalog.roots.get(root.id) or root
+        if root.identity is None or not paths:
+            return set()
+        rows = (await self._catalog.files.by_paths(paths)).values()
+        return await asyncio.to_thread(on_absent_mounts, rows, root.path, root.identity.device)
+
     async def accept(self, root: Root) -> None:
         """The user means it: what the root's folder holds now is all that it holds, even if that is nothing.
 
-        Nothing is forgotten by this; the next scan finds out which photos are missing. A folder that does not
-        exist or cannot be listed is not accepted.
+        That goes for disks that were mounted in it, too. Nothing is forgotten by this; the next scan finds out which
+        photos are missing. A folder that does not exist or cannot be listed is not accepted.
         """
         sight = await asyncio.to_thread(see, root)
         if isinstance(sight, Sight):
@@ -87,25 +96,17 @@ class RootPresence:
         present = await self._catalog.files.count(root.id, FileState.PRESENT) if _is_suspect(root, sight) else 0
         if present and sight.empty:
             return f"is empty, but {present} photos are known in it"
-        witnesses = await self._witnesses(root) if present else []
-        if present and not witnesses:
+        if present and not await self._has_witness(root):
             return f"lies on another device than before, and none of the {present} photos known in it is found there"
         if root.identity != sight.identity:
-            await self._catalog.roots.seen(root.id, sight.identity, renumber=_is_remounted(witnesses))
+            await self._catalog.roots.seen(root.id, sight.identity)
         if root.accept_empty and not (sight.empty and await self._catalog.files.count(root.id, FileState.PRESENT)):
             await self._catalog.roots.forget_acceptance(root.id)
         return None
 
-    async def _witnesses(self, root: Root) -> list[Witness]:
+    async def _has_witness(self, root: Root) -> bool:
         known = await self._catalog.files.sample(root.id, WITNESSES)
-        return await asyncio.to_thread(lambda: [w for record in known if (w := _find(record)) is not None])
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A known photo that is found at its path with its size."""
-
-    same_inode: bool
+        return await asyncio.to_thread(lambda: any(_is_found(record) for record in known))
 
 
 def see(root: Root) -> Sight | str:
@@ -142,14 +143,9 @@ def _is_same(root: Root, sight: Sight) -> bool:
     return root.identity == sight.identity or not (sight.empty or _is_elsewhere(root, sight))
 
 
-def _find(record: FileRecord) -> Witness | None:
+def _is_found(record: FileRecord) -> bool:
+    """Whether a file of its size is at its path; a copy of the library has other inodes and times."""
     try:
-        stat = os.stat(record.path)  # noqa: PTH116 - the path is text of any bytes
+        return os.stat(record.path).st_size == record.stat.size  # noqa: PTH116 - the path is text of any bytes
     except OSError:
-        return None
-    return Witness(stat.st_ino == record.stat.inode) if stat.st_size == record.stat.size else None
-
-
-def _is_remounted(witnesses: Sequence[Witness]) -> bool:
-    """Whether it is the same file system under another number, and no copy of it."""
-    return bool(witnesses) and all(witness.same_inode for witness in witnesses)
+        return False

@@ -42,6 +42,7 @@ class ScanReport:
     missing: int = 0
     young: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # their rows were left alone
+    hidden: int = 0  # not found, but on a mount in the root that is away
     offline: str | None = None  # why nothing was concluded at all
 
 
@@ -111,9 +112,11 @@ class Scanner:
         # Looked at once more: a disk that went away during the walk left nothing but missing files.
         report.offline = await self._presence.look(root) if missing else None
         if report.offline is None:
-            report.missing = len(missing)
-            for start in range(0, len(missing), CHUNK):
-                await self._put(missing[start : start + CHUNK], root, job_id, wake)
+            hidden = await self._presence.hidden(root, missing)
+            gone = [path for path in missing if path not in hidden]
+            report.missing, report.hidden = len(gone), len(hidden)
+            for start in range(0, len(gone), CHUNK):
+                await self._put(gone[start : start + CHUNK], root, job_id, wake)
             await self._conclude(root, directory, report)
         return report
 

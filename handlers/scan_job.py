@@ -42,6 +42,7 @@ def summary(report: ScanReport) -> str:
         "new": report.new,
         "changed": report.changed,
         "missing": report.missing,
+        "on a disk that is not mounted": report.hidden,
         "perhaps still being written": len(report.young),
     }
     found = [f"{count} {what}" for what, count in counts.items() if count]

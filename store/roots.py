@@ -78,23 +78,25 @@ class RootStore:
             found = await _read(connection, _root.c.id == root_id)
         return found[0] if found else None
 
-    async def seen(self, root_id: int, identity: DirectoryIdentity, *, renumber: bool = False) -> None:
+    async def seen(self, root_id: int, identity: DirectoryIdentity) -> None:
         """Remember which directory the root is.
 
-        `renumber`: it is the one it was, and its device has another number now. Files that were on the old number
-        are on the new one, and so need no look inside.
+        If its device has another number than before, as after a reboot, so have the files that were on it: the same
+        files then need no look inside, and those of a copy of the library differ in their inodes.
         """
         async with self._database.write() as connection:
             before = (await _read(connection, _root.c.id == root_id))[0].identity
             await _identify(connection, root_id, identity)
-            if renumber and before is not None:
+            if before is not None and before.device != identity.device:
                 was_there = (_file.c.root_id == root_id) & (_file.c.device == before.device)
                 await connection.execute(update(_file).where(was_there).values(device=identity.device))
 
     async def accept(self, root_id: int, identity: DirectoryIdentity) -> None:
-        """The user says that this directory is the root, and if it is empty, on purpose."""
+        """The user says that this directory is the root, and if it is empty, on purpose; no other device is in it."""
         async with self._database.write() as connection:
             await _identify(connection, root_id, identity)
+            elsewhere = (_file.c.root_id == root_id) & (_file.c.device != identity.device)
+            await connection.execute(update(_file).where(elsewhere).values(device=identity.device))
             await connection.execute(update(_root).where(_root.c.id == root_id).values(accept_empty=True))
 
     async def forget_acceptance(self, root_id: int) -> None:

@@ -219,11 +219,10 @@ async def test_a_copy_of_the_library_on_another_disk_is_recognised_by_its_photos
     photos = [shelf.photo(f"{number}.jpg") for number in range(5)]
     await shelf.index(root, photos)
     await presence.look(root)
-    before = await shelf.rows(root)
     mount(shelf.folder)
-    shelf.photo("3.jpg")
+    copy = shelf.photo("3.jpg")
     assert await presence.look(root) is None
-    assert await shelf.rows(root) == before  # what is a copy must be looked at
+    assert (await shelf.rows(root))[copy].stat.inode != Path(copy).stat().st_ino  # a copy must be looked at
     assert await is_believed(shelf, presence)
 
 
@@ -237,9 +236,55 @@ async def test_the_same_disk_under_another_number_needs_no_file_read_again(
     disk = Path(photo).stat()
     # As before a reboot, or before the disk was plugged in again.
     identity = DirectoryIdentity(disk.st_dev + 1, shelf.folder.stat().st_ino)
-    await shelf.catalog.roots.seen(root.id, identity, renumber=True)
+    await shelf.catalog.roots.seen(root.id, identity)
     assert (await shelf.rows(root))[photo].stat.device == disk.st_dev + 1
     assert not await is_believed(shelf, presence)
     assert await presence.look(root) is None
     assert await shelf.rows(root) == known
     assert await is_believed(shelf, presence)
+
+
+@pytest.fixture
+def nested(shelf: Shelf, mount: Mount) -> Path:
+    """A disk mounted in the root."""
+    point = shelf.folder / "disk"
+    point.mkdir()
+    mount(point)
+    return point
+
+
+async def test_what_lay_on_a_disk_in_the_root_is_hidden_while_that_is_not_mounted(
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+) -> None:
+    here, gone = shelf.photo("here.jpg"), shelf.photo("gone.jpg")
+    there = [shelf.photo("disk/a.jpg"), shelf.photo("disk/deep/b.jpg")]
+    await shelf.index(root, [here, gone, *there])
+    assert await presence.look(root) is None
+    unmount(nested)
+    Path(gone).unlink()
+    assert await presence.look(root) is None
+    assert await presence.hidden(root, [gone, *there]) == set(there)
+    nested.rmdir()  # the user tidies up
+    assert await presence.hidden(root, [gone, *there]) == set()
+
+
+async def test_what_is_deleted_on_a_disk_in_the_root_is_not_hidden(
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+) -> None:
+    photo = shelf.photo("disk/a.jpg")
+    await shelf.index(root, [photo, shelf.photo("here.jpg")])
+    await presence.look(root)
+    Path(photo).unlink()
+    assert await presence.hidden(root, [photo]) == set()
+
+
+async def test_a_disk_in_the_root_is_given_up_when_the_root_is_accepted_as_it_is(
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+) -> None:
+    photo = shelf.photo("disk/a.jpg")
+    await shelf.index(root, [photo, shelf.photo("here.jpg")])
+    await presence.look(root)
+    unmount(nested)
+    assert await presence.hidden(root, [photo]) == {photo}
+    await presence.accept(root)
+    assert await presence.hidden(root, [photo]) == set()
