@@ -70,6 +70,7 @@ class Committer:
         self._progress = progress
         self._counters = counters
         self._queue: asyncio.Queue[Ready] = asyncio.Queue(2 * BATCH)
+        self._storing = asyncio.Lock()
         self.fault: StoreError | None = None  # why commits do not go through at the moment
 
     async def put(self, ready: Ready) -> None:
@@ -88,16 +89,28 @@ class Committer:
         """Returns when everything that was put is durable."""
         await self._queue.join()
 
+    async def between_commits(self, change: Callable[[], Awaitable[_T]]) -> _T:
+        """Carry out a change of the catalog while nothing is committed, and bring points into agreement with it.
+
+        Tried until it works, like a commit.
+        """
+        async with self._storing:
+            result = await self._until_stored(change)
+            await self._until_stored(self._sync_stale)
+            return result
+
     async def run(self) -> None:
         """Commit what comes, until cancelled."""
-        await self._until_stored(self._sync_stale)
+        async with self._storing:
+            await self._until_stored(self._sync_stale)
         while True:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            report = await self._until_stored(partial(self._store, batch))
-            if report.stale_points:
-                await self._until_stored(self._sync_stale)
+            async with self._storing:
+                report = await self._until_stored(partial(self._store, batch))
+                if report.stale_points:
+                    await self._until_stored(self._sync_stale)
             # Told last, so that whoever hears that a job is done finds search agreeing with it.
             for ready in batch:
                 ready.committed.set_result(None)

@@ -1,8 +1,8 @@
 """How fast a job goes, and when it will be through: pure, with the time as an argument.
 
-The rate is that of the latter half of what is done, and of RATE_WINDOW seconds at least: quick enough to follow a change,
-long enough that an hour's job does not take each slow photo for one. Commits come in lumps, so time counts from lump
-to lump: the silence after the last one is no slowness before it is longer than any silence has been.
+The rate is that of the latter half of what is done, and of RATE_WINDOW seconds at least: quick enough to follow a
+change, long enough that some slow photos are none. Commits come in lumps, so time counts from lump to lump: the silence
+after the last one is no slowness before it is longer than any silence has been.
 """
 
 from __future__ import annotations

@@ -57,6 +57,11 @@ class HandlerSettings(BaseModel):
     settle: Duration = Field(2.0, description="Quiet time after a file's last event before it is taken.")
     patience: Duration = Field(60.0, description="A file that never comes to rest is taken after this all the same.")
     rescan: Duration = Field(3600.0, description="How often every root is compared with the catalog; `0s`: never.")
+    forget_after: Duration = Field(
+        2_592_000.0,
+        description="How long a file must be gone from disk before its image, with all that is known of it, is"
+        " forgotten; `0s`: never.",
+    )
     max_file_size: ByteSize = Field(
         ByteSize(2 * 1024**3), gt=0, description='Larger files are quarantined unread; a size like "500MB" or "2GiB".'
     )

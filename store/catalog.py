@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from store import migrate
@@ -14,6 +14,7 @@ from store.commit import commit_outcomes
 from store.database import Database
 from store.entries import EntryStore
 from store.files import FileStore
+from store.forget import Forgotten, forget
 from store.images import ImageStore
 from store.integrity import Integrity
 from store.jobs import JobStore
@@ -88,3 +89,15 @@ class Catalog:
         async with self._database.write() as connection:
             at = datetime.fromtimestamp(self._clock(), UTC)
             return await commit_outcomes(connection, outcomes, at, self._steady())
+
+    async def forget(self, gone_for: timedelta, limit: int = 1000) -> Forgotten:
+        """Forget some of the files that are missing, and of the images that have had no file, for this long.
+
+        Nothing is left to be forgotten when the answer is falsy.
+        With an image go its tags, what models gave for it, and its memberships; its point is marked stale. Roots that
+        are offline keep all. Not while photos are being indexed by somebody else: their thumbnails come before their
+        images.
+        """
+        before = datetime.fromtimestamp(self._clock(), UTC) - gone_for
+        async with self._database.write() as connection:
+            return await forget(connection, before, limit)

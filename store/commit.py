@@ -59,6 +59,7 @@ async def commit_outcomes(
     )
     await _write_images(connection, planned.indexed, at)
     await _write_files(connection, planned)
+    await _mark_orphans(connection, planned.lost, at)
     stale = await _change_memberships(connection, planned)
     await mark_stale(connection, stale)
     tallies = await _complete_tasks(connection, outcomes, leases, planned.again, now)
@@ -182,6 +183,13 @@ async def _write_files(connection: AsyncConnection, planned: Plan) -> None:
         await connection.execute(update(_file).where(_file.c.id == bindparam("row_id")), rows)
     if planned.inserted:
         await connection.execute(insert(_file), [_file_row(row) for row in planned.inserted])
+
+
+async def _mark_orphans(connection: AsyncConnection, lost: set[str], at: datetime) -> None:
+    if lost:
+        named = select(_file.c.id).where(_file.c.image_id == _image.c.id).exists()
+        orphaned = update(_image).where(in_texts(_image.c.id, lost), ~named)
+        await connection.execute(orphaned.values(orphaned_since=at))
 
 
 def _file_row(row: FileRecord) -> dict[str, Any]:

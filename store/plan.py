@@ -42,6 +42,7 @@ class Plan:
     indexed: list[Indexed] = field(default_factory=list)
     moved: set[str] = field(default_factory=set)  # images of moved files: stale if they change collection
     stale: set[str] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)  # images that a row does not name any more: some may have none left
     again: set[int] = field(default_factory=set)  # tasks whose outcome does not fit any more: look again
 
 
@@ -123,8 +124,12 @@ class _Planner:
         plan.renamed = [row.id for row in plan.updated if row.path != self._before[row.id].path]
         plan.deleted = [row_id for row_id in self._before if row_id not in after]
         for row_id, row in self._before.items():
-            if row.image_id and _hidden(row, after.get(row_id)):
+            now = after.get(row_id)
+            if row.image_id and (now is None or now.image_id != row.image_id):
+                plan.lost.add(row.image_id)
+            elif row.image_id and now and row.state is FileState.PRESENT and now.state is not FileState.PRESENT:
                 plan.stale.add(row.image_id)
+        plan.stale |= plan.lost
         return plan
 
     def _set_down(self, row: FileRecord, outcome: Moved) -> None:
@@ -182,10 +187,3 @@ class _Planner:
             image_id=image_id,
             failure=failure,
         )
-
-
-def _hidden(before: FileRecord, after: FileRecord | None) -> bool:
-    """The row does not show its image any more."""
-    if after is None or after.image_id != before.image_id:
-        return True
-    return before.state is FileState.PRESENT and after.state is not FileState.PRESENT

@@ -89,7 +89,9 @@ image = Table(
     Column("rating", Integer),
     Column("indexed_at", UtcTime, nullable=False),
     Column("sorts_at", UtcTime, nullable=False),  # when taken, or else when indexed
+    Column("orphaned_since", UtcTime),  # when its last file became another image; means nothing while it has a file
     Index(None, "sorts_at", "id"),
+    Index("ix_image_orphaned", "orphaned_since", sqlite_where=text("orphaned_since IS NOT NULL")),
 )
 
 image_tag = Table(
@@ -208,7 +210,8 @@ vector_space = Table(
     Index("ix_vector_space_active", "active", unique=True, sqlite_where=text("active")),
 )
 
-# No foreign key to image: what a model gave outlives an image that is forgotten, and serves when it is back.
+# No foreign key to image: what a model gave outlives an image that left with its collection, and serves when it is
+# back.
 ml_cache = Table(
     "ml_cache",
     metadata,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from store.catalog import Catalog
-from store.queue import QueueDepth
+from store.errors import ConflictError
+from store.queue import LEASE_SECONDS, QueueDepth
 from store.records import Deferred, Failed, FileStat, JobKind, JobState, NewTask, Priority, Task, Unchanged
 from store.roots import RootSpec
 
@@ -21,7 +23,7 @@ DELAY = 10.0
 
 
 @dataclass
-class Expected:
+class Row:
     """A queue row as it should be."""
 
     order: int
@@ -30,12 +32,34 @@ class Expected:
     force: bool
     news: int = 0  # times put since the row was made
     attempts: int = 0
+    abandoned: int = 0
+    leases: int = 0
     due: float = 0.0
-    lease: tuple[Task, int] | None = None  # with the news that whoever leased it has seen
+    until: float | None = None  # of the lease
+
+
+@dataclass
+class Job:
+    """A job as it should be."""
+
+    id: str
+    total: int = 0
+    accounted: int = 0
+    closed: bool = False
+    cancelled: bool = False
+
+
+@dataclass
+class Holder:
+    """Somebody who leased a task, maybe long ago."""
+
+    task: Task
+    news: int  # that the task had seen
+    row: Row = field(repr=False)
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """Puts, leases, commits and restarts in any order."""
+    """Puts, leases, commits in time and late, cancellations and restarts in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,11 +67,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.now = 1_000.0
         self.order = 0
-        self.rows: dict[str, Expected] = {}
-        self.jobs: list[str] = []
-        self.totals: dict[int, int] = {}
-        self.accounted: dict[int, int] = {}
-        self.closed: set[int] = set()
+        self.rows: dict[str, Row] = {}
+        self.jobs: list[Job] = []
+        self.open: list[int] = []  # two jobs that were not cancelled
+        self.holders: list[Holder] = []
 
     def teardown(self) -> None:
         self.runner.run(self.catalog.close())
@@ -57,35 +80,40 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.runner.run(self._start())
+        self.open = [self._new_job(), self._new_job()]
 
     async def _start(self) -> None:
         await self._open()
         (root,) = await self.catalog.roots.sync_config([RootSpec("/p", "default")])
         self.root_id = root.id
-        for number in range(2):
-            self.jobs.append((await self.catalog.jobs.create(JobKind.SCAN)).id)
-            self.totals[number] = self.accounted[number] = 0
 
     async def _open(self) -> None:
         self.catalog = Catalog(Path(self.folder.name), steady=lambda: self.now)
         await self.catalog.open()
 
+    def _new_job(self) -> int:
+        self.jobs.append(Job(self.runner.run(self.catalog.jobs.create(JobKind.SCAN)).id))
+        return len(self.jobs) - 1
+
+    # -- putting
+
     @rule(
         paths=st.lists(st.sampled_from(PATHS), min_size=1, max_size=8),
-        job=st.integers(0, 1),
+        which=st.integers(0, 1),
         priority=st.sampled_from(Priority),
         force=st.booleans(),
     )
-    def put(self, paths: list[str], job: int, priority: Priority, force: bool) -> None:
-        tasks = [NewTask(path, self.root_id, self.jobs[job], priority, force) for path in paths]
+    def put(self, paths: list[str], which: int, priority: Priority, force: bool) -> None:
+        job = self.open[which]
+        tasks = [NewTask(path, self.root_id, self.jobs[job].id, priority, force) for path in paths]
         new = self.runner.run(self.catalog.queue.put(tasks))
         assert new == len(set(paths) - set(self.rows))
         for path in dict.fromkeys(paths):
             row = self.rows.get(path)
             if row is None:
                 self.order += 1
-                self.rows[path] = Expected(self.order, job, priority, force)
-                self.totals[job] += 1
+                self.rows[path] = Row(self.order, job, priority, force)
+                self.jobs[job].total += 1
             else:
                 row.news += 1
                 row.priority = min(row.priority, priority)
@@ -94,66 +122,128 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def put_while_leased(self, data: st.DataObject) -> None:
-        leased = sorted(path for path, row in self.rows.items() if row.lease)
+        leased = sorted(path for path, row in self.rows.items() if row.until is not None)
         if leased:
             self.put([data.draw(st.sampled_from(leased))], 0, Priority.EVENT, force=False)
 
-    @rule(limit=st.integers(1, 4))
-    def lease(self, limit: int) -> None:
-        ready = [(r.priority, r.order, path) for path, r in self.rows.items() if not r.lease and r.due <= self.now]
-        tasks = self.runner.run(self.catalog.queue.lease(limit))
-        assert [task.path for task in tasks] == [path for *_, path in sorted(ready)[:limit]]
+    @rule(path=st.sampled_from(PATHS))
+    def put_for_a_cancelled_job(self, path: str) -> None:
+        for job in self.jobs:
+            if job.cancelled:
+                assert self.runner.run(self.catalog.queue.put([NewTask(path, self.root_id, job.id)])) == 0
+
+    # -- leasing
+
+    @rule(limit=st.integers(1, 4), data=st.data())
+    def lease(self, limit: int, data: st.DataObject) -> None:
+        leased = {row.order: holder for holder in self.holders if (row := holder.row).until is not None}
+        working = data.draw(st.sets(st.sampled_from(sorted(leased)))) if leased else set()
+        tasks = self.runner.run(self.catalog.queue.lease(limit, [leased[order].task.id for order in working]))
+        self._expire(working)
+        ready = {path: r for path, r in self.rows.items() if r.until is None and r.due <= self.now}
+        suspects = sorted((row.order, path) for path, row in ready.items() if row.abandoned > 1)
+        urgent = [path for *_, path in sorted((row.priority, row.order, path) for path, row in ready.items())]
+        assert [task.path for task in tasks] == ([suspects[0][1]] if suspects else urgent[:limit])
         for task in tasks:
             row = self.rows[task.path]
             row.attempts += 1
-            row.lease = task, row.news
-            assert (task.job_id, task.attempts, task.force) == (self.jobs[row.job], row.attempts, row.force)
+            row.leases += 1
+            row.until = self.now + LEASE_SECONDS
+            assert (task.job_id, task.attempts, task.force) == (self.jobs[row.job].id, row.attempts, row.force)
+            assert (task.abandoned, task.suspected) == (row.abandoned, row.abandoned > 1)
+            self.holders.append(Holder(task, row.news, row))
+
+    def _expire(self, working: set[int]) -> None:
+        for row in self.rows.values():
+            if row.until is not None and row.order in working and row.until < self.now + LEASE_SECONDS / 2:
+                row.until = self.now + LEASE_SECONDS
+            if row.until is not None and row.until <= self.now:
+                row.until = None
+                row.abandoned += 1
+
+    # -- committing
 
     @rule(data=st.data())
     def commit(self, data: st.DataObject) -> None:
-        leased = sorted(path for path, row in self.rows.items() if row.lease)
-        if not leased:
+        if not self.holders:
             return
-        paths = data.draw(st.lists(st.sampled_from(leased), min_size=1, unique=True))
-        kinds = {path: data.draw(st.sampled_from(["unchanged", "failed", "deferred"])) for path in paths}
-        self.runner.run(self.catalog.commit([self._outcome(path, kinds[path]) for path in paths]))
-        for path in paths:
-            row = self.rows[path]
-            assert row.lease is not None
-            if kinds[path] == "deferred":
-                row.due = self.now + DELAY
-            elif row.news > row.lease[1]:
-                row.due, row.attempts = 0.0, 0
-            else:
-                self.accounted[row.job] += 1
-                del self.rows[path]
-            row.lease = None
+        chosen = data.draw(st.sets(st.integers(0, len(self.holders) - 1), min_size=1))
+        holders = list({holder.row.order: holder for holder in (self.holders[n] for n in sorted(chosen))}.values())
+        kinds = [data.draw(st.sampled_from(["unchanged", "failed", "deferred"])) for _ in holders]
+        self.runner.run(
+            self.catalog.commit([self._outcome(holder.task, kind) for holder, kind in zip(holders, kinds, strict=True)])
+        )
+        for holder, kind in zip(holders, kinds, strict=True):
+            row = holder.row
+            if self.rows.get(holder.task.path) is row and row.leases == holder.task.lease:
+                self._apply(holder, kind)
+            self.holders.remove(holder)
 
-    def _outcome(self, path: str, kind: str) -> Unchanged | Failed | Deferred:
-        lease = self.rows[path].lease
-        assert lease is not None
+    def _apply(self, holder: Holder, kind: str) -> None:
+        row = holder.row
+        if kind == "deferred":
+            row.due = self.now + DELAY
+        elif row.news > holder.news:
+            row.due, row.attempts = 0.0, 0
+        else:
+            self.jobs[row.job].accounted += 1
+            del self.rows[holder.task.path]
+        row.until, row.abandoned = None, 0
+
+    @staticmethod
+    def _outcome(task: Task, kind: str) -> Unchanged | Failed | Deferred:
         if kind == "unchanged":
-            return Unchanged(lease[0])
+            return Unchanged(task)
         if kind == "failed":
-            return Failed(lease[0], FileStat(1, 1, 1, 1), "DECODE_FAILED", "no image")
-        return Deferred(lease[0], DELAY, "UNREADABLE", "not now")
+            return Failed(task, FileStat(1, 1, 1, 1), "DECODE_FAILED", "no image")
+        return Deferred(task, DELAY, "UNREADABLE", "not now")
 
-    @rule(seconds=st.sampled_from([1.0, DELAY, 100.0]))
+    @rule(seconds=st.sampled_from([1.0, DELAY, LEASE_SECONDS / 2, LEASE_SECONDS]))
     def wait(self, seconds: float) -> None:
         self.now += seconds
 
-    @rule(job=st.integers(0, 1))
-    def close(self, job: int) -> None:
-        self.runner.run(self.catalog.jobs.close_job(self.jobs[job]))
-        self.closed.add(job)
+    # -- jobs
+
+    @rule(which=st.integers(0, 1))
+    def close(self, which: int) -> None:
+        job = self.jobs[self.open[which]]
+        self.runner.run(self.catalog.jobs.close_job(job.id))
+        job.closed = True
+
+    @rule(which=st.integers(0, 1))
+    def cancel(self, which: int) -> None:
+        number = self.open[which]
+        job = self.jobs[number]
+        queued = sum(1 for row in self.rows.values() if row.job == number)
+        if job.closed and not queued:
+            with pytest.raises(ConflictError):
+                self.runner.run(self.catalog.jobs.cancel(job.id))
+            return
+        self.runner.run(self.catalog.jobs.cancel(job.id))
+        job.cancelled = job.closed = True
+        self._drop(number)
+        self.open[which] = self._new_job()
+
+    def _drop(self, number: int) -> None:
+        dropped = [path for path, row in self.rows.items() if row.job == number and row.until is None]
+        for path in dropped:
+            del self.rows[path]
+        self.jobs[number].total -= len(dropped)
+
+    # -- ends of the process
 
     @rule()
     def restart(self) -> None:
         freed = self.runner.run(self._restart())
-        assert freed == sum(1 for row in self.rows.values() if row.lease)
+        assert freed == sum(1 for row in self.rows.values() if row.until is not None)
         for row in self.rows.values():
-            row.lease = None
-        self.closed = {0, 1}
+            row.abandoned += row.until is not None
+            row.until, row.due = None, 0.0
+        for number, job in enumerate(self.jobs):
+            job.closed = True
+            if job.cancelled:
+                self._drop(number)
+        self.holders = []
 
     async def _restart(self) -> int:
         await self.catalog.close()
@@ -162,24 +252,31 @@ class QueueMachine(RuleBasedStateMachine):
         await self.catalog.jobs.recover()
         return freed
 
+    @rule()
+    def release(self) -> None:
+        freed = self.runner.run(self.catalog.queue.release())
+        assert freed == sum(1 for row in self.rows.values() if row.until is not None)
+        for row in self.rows.values():
+            row.until = None
+
     @invariant()
     def agrees(self) -> None:
         if not self.jobs:
             return
-        delayed = [row.due for row in self.rows.values() if not row.lease and row.due > self.now]
-        leased = sum(1 for row in self.rows.values() if row.lease)
+        delayed = [row.due for row in self.rows.values() if row.until is None and row.due > self.now]
+        leased = sum(1 for row in self.rows.values() if row.until is not None)
         depth, due = self.runner.run(self._queue())
         assert depth == QueueDepth(len(self.rows) - leased - len(delayed), leased, len(delayed))
         assert due == (min(delayed) - self.now if delayed else None)
-        for number, job_id in enumerate(self.jobs):
-            job = self.runner.run(self.catalog.jobs.get(job_id))
+        for number, expected in enumerate(self.jobs):
+            job = self.runner.run(self.catalog.jobs.get(expected.id))
             assert job is not None
-            assert job.total == self.totals[number]
-            assert job.done + job.skipped + job.failed == self.accounted[number]
             queued = sum(1 for row in self.rows.values() if row.job == number)
-            assert job.total == self.accounted[number] + queued
-            assert job.closed == (number in self.closed)
-            assert (job.state is JobState.DONE) == (job.closed and not queued)
+            assert (job.total, job.done + job.skipped + job.failed) == (expected.total, expected.accounted)
+            assert job.total == expected.accounted + queued
+            assert job.closed == expected.closed
+            assert (job.state is JobState.CANCELLED) == expected.cancelled
+            assert (job.state is JobState.DONE) == (job.closed and not queued and not expected.cancelled)
 
     async def _queue(self) -> tuple[QueueDepth, float | None]:
         return await self.catalog.queue.depth(), await self.catalog.queue.next_due()

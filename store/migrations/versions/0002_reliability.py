@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,7 +14,7 @@ down_revision = "0001"
 def upgrade() -> None:
     _leases()
     _roots()
-    _missing_files()
+    _what_is_gone()
     op.create_table(
         "setting",
         sa.Column("key", sa.Text(), nullable=False),
@@ -38,9 +40,19 @@ def _roots() -> None:
     op.add_column("watch_root", sa.Column("accept_empty", sa.Boolean(), nullable=False, server_default=sa.false()))
 
 
-def _missing_files() -> None:
+def _what_is_gone() -> None:
+    now = {"now": time.time_ns() // 1000}
     op.add_column("file", sa.Column("missing_since", sa.BigInteger()))
-    op.execute(
-        "UPDATE file SET missing_since = CAST(strftime('%s', 'now') AS INTEGER) * 1000000 WHERE state = 'missing'"
+    op.add_column("image", sa.Column("orphaned_since", sa.BigInteger()))
+    op.get_bind().execute(sa.text("UPDATE file SET missing_since = :now WHERE state = 'missing'"), now)
+    op.get_bind().execute(
+        sa.text(
+            "UPDATE image SET orphaned_since = :now"
+            " WHERE NOT EXISTS (SELECT 1 FROM file WHERE file.image_id = image.id)"
+        ),
+        now,
     )
     op.create_index("ix_file_missing", "file", ["missing_since"], sqlite_where=sa.text("missing_since IS NOT NULL"))
+    op.create_index(
+        "ix_image_orphaned", "image", ["orphaned_since"], sqlite_where=sa.text("orphaned_since IS NOT NULL")
+    )
