@@ -9,7 +9,7 @@ import os
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import itemgetter
 
 from handlers.stability import at_rest
 from store.entries import FileEntry
@@ -42,17 +42,18 @@ def compare(
     found = Differences()
     if disk == rows and not force:  # nearly always, and told in no time
         return found
-    known = {row.path: row for row in rows}
+    known = {row[0]: row for row in rows}
     for file in disk:
-        row = known.pop(file.path, None)
+        raw_path, size, mtime_ns, inode, device, _ = file
+        row = known.pop(raw_path, None)
         if row == file and not force:
             continue
-        path = os.fsdecode(file.path)
-        if not at_rest(None, FileStat(*file[1:5]), wall_now_ns, settle):
+        path = os.fsdecode(raw_path)
+        if not at_rest(None, FileStat(size, mtime_ns, inode, device), wall_now_ns, settle):
             found.young.append(path)
         else:
             (found.new if row is None else found.changed).append(path)
-    found.missing += [os.fsdecode(row.path) for row in known.values() if not row.missing]
+    found.missing += [os.fsdecode(raw_path) for raw_path, *_, missing in known.values() if not missing]
     return found
 
 
@@ -83,7 +84,7 @@ class _Buffer:
 
     @property
     def last(self) -> bytes:
-        return self.items[-1].path
+        return self.items[-1][0]
 
     async def fill(self) -> None:
         while not self.items and not self.ended:
@@ -92,6 +93,6 @@ class _Buffer:
             self.items = chunk or ()
 
     def take(self, bound: bytes | None) -> Sequence[FileEntry]:
-        cut = len(self.items) if bound is None else bisect_right(self.items, bound, key=attrgetter("path"))
+        cut = len(self.items) if bound is None else bisect_right(self.items, bound, key=itemgetter(0))
         taken, self.items = self.items[:cut], self.items[cut:]
         return taken

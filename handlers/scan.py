@@ -25,7 +25,7 @@ from handlers.walk import Walk
 from store.catalog import Catalog
 from store.records import NewTask, Priority, Root
 
-CHUNK = 1000  # files of one visit to the walking thread, and rows of one query: each holds the loop some 20 ms
+CHUNK = 1000  # files of one visit to the walking thread, rows of one query, tasks of one transaction
 
 log = structlog.get_logger()
 

@@ -9,11 +9,11 @@ import os
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
 from itertools import chain, islice
-from operator import attrgetter
+from operator import itemgetter
 
 from handlers.filters import PathFilter
 from handlers.roots import is_below
-from store.entries import FileEntry
+from store.entries import FileEntry, entry_of
 
 
 class Walk:
@@ -62,7 +62,7 @@ class Walk:
         steps: list[list[FileEntry] | str] = []
         start = 0
         for place, folder in sorted((os.fsencode(path) + b"/", path) for path in folders):
-            end = bisect_left(files, place, key=attrgetter("path"))
+            end = bisect_left(files, place, key=itemgetter(0))
             steps += files[start:end], folder
             start = end
         return [*steps, files[start:]]
@@ -92,9 +92,7 @@ class Walk:
                 if self._wants_folder(entry):
                     folders.append(entry.path)
             elif self._wanted.wants_name(entry.name, entry.path) and entry.is_file():
-                stat = entry.stat()
-                path = os.fsencode(entry.path)
-                files.append(FileEntry(path, stat.st_size, stat.st_mtime_ns, stat.st_ino, stat.st_dev))
+                files.append(entry_of(entry.path, entry.stat()))
         except FileNotFoundError:  # gone since it was listed
             pass
         except OSError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from typing import NamedTuple
+from typing import TypeAlias
 
+from store.columns import signed
 from store.database import Database
 from store.unbroken import to_the_end
 
@@ -16,18 +17,17 @@ _QUERY = """
     ORDER BY path LIMIT :chunk
 """
 _FIRST, _NEXT = _QUERY.format(after=">="), _QUERY.format(after=">")
-_64_BITS = (1 << 64) - 1  # inode and device are kept as signed numbers
+
+# (path, size, mtime_ns, inode, device, missing): a path with its stat as the catalog keeps them, the path as bytes,
+# inode and device as signed numbers; `missing` is 1 if the file is known to be gone. Where the disk gives an equal
+# entry, nothing has happened. Plain tuples, because the garbage collector lets go of them at first sight: named ones,
+# by the hundred thousand, make it walk the whole heap again and again, which took a quarter of a scan.
+FileEntry: TypeAlias = tuple[bytes, int, int, int, int, int]
 
 
-class FileEntry(NamedTuple):
-    """A path with its stat. Where disk and catalog have equal entries, nothing has happened."""
-
-    path: bytes  # as the kernel has it; entries sort by it
-    size: int
-    mtime_ns: int
-    inode: int
-    device: int
-    missing: int = 0  # 1 if the catalog knows that the file is gone
+def entry_of(path: str, stat: os.stat_result) -> FileEntry:
+    """The entry of a file on the disk."""
+    return os.fsencode(path), stat.st_size, stat.st_mtime_ns, signed(stat.st_ino), signed(stat.st_dev), 0
 
 
 class EntryStore:
@@ -53,15 +53,11 @@ class EntryStore:
                 yield entries
             if len(entries) < chunk:
                 return
-            query, bound = _NEXT, entries[-1].path
+            query, bound = _NEXT, entries[-1][0]
 
     async def _read(self, query: str, parameters: dict[str, object]) -> list[FileEntry]:
         """Past SQLAlchemy's own results: converting rows to them takes twice as long as reading them."""
         async with self._database.read() as connection:
             driver = (await connection.get_raw_connection()).driver_connection
             assert driver is not None  # noqa: S101 - only a connection that was given back has none
-            rows = await to_the_end(driver.execute_fetchall(query, parameters))
-        return [
-            FileEntry(path, size, mtime_ns, inode & _64_BITS, device & _64_BITS, missing)
-            for path, size, mtime_ns, inode, device, missing in rows
-        ]
+            return list(await to_the_end(driver.execute_fetchall(query, parameters)))

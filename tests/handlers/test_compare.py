@@ -14,10 +14,12 @@ from store.entries import FileEntry
 
 NOW = 1_700_000_000_000_000_000
 SECOND = 1_000_000_000
-OLD = FileEntry(b"/a", 10, NOW - 3600 * SECOND, 1, 1)
-OTHER = OLD._replace(size=11)
-YOUNG = OLD._replace(mtime_ns=NOW - SECOND)
-MISSING = OLD._replace(missing=1)
+AGO = NOW - 3600 * SECOND
+OLD = (b"/a", 10, AGO, 1, 1, 0)
+OTHER = (b"/a", 11, AGO, 1, 1, 0)
+YOUNG = (b"/a", 10, NOW - SECOND, 1, 1, 0)
+MISSING = (b"/a", 10, AGO, 1, 1, 1)
+BESIDE = (b"/b", 10, AGO, 1, 1, 0)
 
 T = TypeVar("T")
 
@@ -28,9 +30,9 @@ T = TypeVar("T")
         (OLD, None, "new"),
         (OLD, OLD, None),
         (OTHER, OLD, "changed"),
-        (OLD._replace(mtime_ns=1), OLD, "changed"),
-        (OLD._replace(inode=2), OLD, "changed"),
-        (OLD._replace(device=2), OLD, "changed"),
+        ((b"/a", 10, 1, 1, 1, 0), OLD, "changed"),
+        ((b"/a", 10, AGO, 2, 1, 0), OLD, "changed"),
+        ((b"/a", 10, AGO, 1, 2, 0), OLD, "changed"),
         (OLD, MISSING, "changed"),
         (None, OLD, "missing"),
         (None, MISSING, None),
@@ -40,7 +42,7 @@ T = TypeVar("T")
     ],
 )
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize("beside", [[], [OLD._replace(path=b"/b")]])
+@pytest.mark.parametrize("beside", [[], [BESIDE]])
 def test_one_path(
     file: FileEntry | None, row: FileEntry | None, expected: str | None, force: bool, beside: list[FileEntry]
 ) -> None:
@@ -56,7 +58,7 @@ def test_one_path(
 
 
 def test_paths_come_back_as_text_of_any_bytes() -> None:
-    entry = OLD._replace(path=b"/\xff.jpg")
+    entry = (b"/\xff.jpg", 10, AGO, 1, 1, 0)
     assert compare([entry], [], wall_now_ns=NOW, settle=2).new == ["/\udcff.jpg"]
     assert compare([], [entry], wall_now_ns=NOW, settle=2).missing == ["/\udcff.jpg"]
 
@@ -76,9 +78,9 @@ def test_windows_hold_all_in_order_and_equal_paths_together(
     left: list[bytes], right: list[bytes], left_sizes: list[int], right_sizes: list[int]
 ) -> None:
     async def windows() -> list[tuple[list[bytes], list[bytes]]]:
-        disk = stream([OLD._replace(path=path) for path in left], left_sizes)
-        rows = stream([OLD._replace(path=path) for path in right], right_sizes)
-        return [([d.path for d in ds], [r.path for r in rs]) async for ds, rs in aligned(disk, rows)]
+        disk = stream([(path, 10, AGO, 1, 1, 0) for path in left], left_sizes)
+        rows = stream([(path, 10, AGO, 1, 1, 0) for path in right], right_sizes)
+        return [([d[0] for d in ds], [r[0] for r in rs]) async for ds, rs in aligned(disk, rows)]
 
     found = asyncio.run(windows())
     assert [path for window, _ in found for path in window] == left

@@ -19,7 +19,7 @@ def make(folder: Path, *names: str) -> None:
 
 def walked(folder: Path, *, chunk: int = 100, follow: bool = False, foreign: tuple[Path, ...] = ()) -> list[str]:
     walk = Walk(str(folder), PathFilter(str(folder)), foreign=[str(path) for path in foreign], follow_symlinks=follow)
-    return [os.path.relpath(os.fsdecode(file.path), folder) for files in walk.chunks(chunk) for file in files]
+    return [os.path.relpath(os.fsdecode(file[0]), folder) for files in walk.chunks(chunk) for file in files]
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 100])
@@ -46,7 +46,7 @@ def test_files_are_excluded_by_their_own_globs(tmp_path: Path) -> None:
     make(tmp_path, "a.jpg", "d/a_edit.jpg", "d/e/b.jpg")
     wanted = PathFilter(str(tmp_path), exclude=["*_edit.*", "/d/e/b.jpg"])
     (files,) = Walk(str(tmp_path), wanted).chunks(10)
-    assert [file.path for file in files] == [os.fsencode(tmp_path / "a.jpg")]
+    assert [file[0] for file in files] == [os.fsencode(tmp_path / "a.jpg")]
 
 
 @settings(max_examples=30, deadline=None)
@@ -106,7 +106,7 @@ def test_unreadable_folder_is_named(unprivileged_path: Path) -> None:
     make(root, "a.jpg", "closed/b.jpg")
     (root / "closed").chmod(0)
     walk = Walk(str(root), PathFilter(str(root)))
-    assert [file.path for files in walk.chunks(10) for file in files] == [os.fsencode(root / "a.jpg")]
+    assert [file[0] for files in walk.chunks(10) for file in files] == [os.fsencode(root / "a.jpg")]
     assert walk.unreadable == [str(root / "closed")]
 
 
@@ -121,5 +121,5 @@ def test_folder_with_an_io_error_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "scandir", failing)
     walk = Walk(str(tmp_path), PathFilter(str(tmp_path)))
-    assert [file.path for files in walk.chunks(10) for file in files] == [os.fsencode(tmp_path / "a.jpg")]
+    assert [file[0] for files in walk.chunks(10) for file in files] == [os.fsencode(tmp_path / "a.jpg")]
     assert walk.unreadable == [str(tmp_path / "bad")]
