@@ -241,11 +241,15 @@ class Intake:
             self._roots_changed.clear()
 
     async def _check_roots(self, *, scan_all: bool) -> None:
-        """Watch the roots that are there, then scan those that are watched anew, or all."""
-        roots = RootMap(await self._catalog.roots.all())
+        """Watch the roots that are there, then scan those that are watched anew, or all.
+
+        Roots that nobody watches are looked at too, for the state of their images.
+        """
+        known = await self._catalog.roots.all()
+        online = {root.id for root in known if await self._presence.look(root) is None}
+        roots = RootMap(known)
         self._debouncer.roots = [root.path for root in roots.watched()]
-        online = [root for root in roots.watched() if await self._presence.look(root) is None]
-        anew = await self._watcher.sync(online)
+        anew = await self._watcher.sync([root for root in roots.watched() if root.id in online])
         self._counters.watch_limits = len(self._watcher.limited)
         covered = [root for changed in anew for root, _ in roots.covering(changed.path)]
         for root in roots.kept() if scan_all else {root.id: root for root in covered}.values():

@@ -257,6 +257,19 @@ async def test_root_that_comes_back_is_scanned_and_watched_again(intake: Running
     await intake.until_queued(shelf.photo("then.jpg"))
 
 
+async def test_root_that_nobody_watches_is_looked_at_too(intake: Running) -> None:
+    catalog = intake.shelf.catalog
+    card = intake.shelf.folder.parent / "card"
+    card.mkdir()
+    root = await catalog.roots.ensure_ingest(str(card), "card")
+    card.rmdir()
+
+    async def offline() -> bool:
+        return (await catalog.roots.get(root.id) or root).state is RootState.OFFLINE
+
+    await intake.until(offline)
+
+
 async def test_inner_root_gets_its_own_tasks(shelf: Shelf) -> None:
     inner_path = shelf.folder / "inner"
     inner_path.mkdir()
