@@ -16,7 +16,7 @@ from api.search import Search
 from api.server import Server
 from api.services import Services
 from daemon.config import Config
-from daemon.health import parts_of
+from daemon.health import Parts
 from daemon.recovery import recover
 from daemon.shutdown import Stage, Stages
 from handlers.classify import Classifier
@@ -154,7 +154,7 @@ class Daemon:
             self.ingest.wake,
             config.api.browse_roots,
         )
-        self.health = Health(parts_of(engines, self.committer, self.library))
+        self.health = Health(Parts(engines, self.committer, self.library, config.daemon.state_dir).checks())
         services = Services(
             catalog=catalog,
             search=engines.search,

@@ -17,8 +17,8 @@ import structlog
 
 from handlers.counters import Counters
 from handlers.progress import News, Progress
+from handlers.store_wait import StoreWait
 from store.catalog import Catalog
-from store.errors import StoreError
 from store.records import (
     Attached,
     CommitReport,
@@ -35,7 +35,6 @@ from store.vectors.protocol import Point, VectorIndex
 from store.vectors.sync import sync_points
 
 BATCH = 256  # outcomes in one transaction: it takes milliseconds, and a fsync is shared by many
-MAX_BACKOFF = 30.0  # seconds between tries while a store is away or full
 
 log = structlog.get_logger()
 
@@ -71,7 +70,8 @@ class Committer:
         self._counters = counters
         self._queue: asyncio.Queue[Ready] = asyncio.Queue(2 * BATCH)
         self._storing = asyncio.Lock()
-        self.fault: StoreError | None = None  # why commits do not go through at the moment
+        # What is not stored stays leased meanwhile, and the queue here fills: nothing more is taken.
+        self.wait = StoreWait(catalog.jobs)
 
     async def put(self, ready: Ready) -> None:
         """Queue for the next commit; waits while the queue is full."""
@@ -95,22 +95,23 @@ class Committer:
         Tried until it works, like a commit.
         """
         async with self._storing:
-            result = await self._until_stored(change)
-            await self._until_stored(self._sync_stale)
+            result = await self.wait.until_stored(change)
+            await self.wait.until_stored(self._sync_stale)
             return result
 
     async def run(self) -> None:
         """Commit what comes, until cancelled."""
         async with self._storing:
-            await self._until_stored(self._sync_stale)
+            await self.wait.until_stored(self._sync_stale)
         while True:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             async with self._storing:
-                report = await self._until_stored(partial(self._store, batch))
+                jobs = {ready.outcome.task.job_id for ready in batch}
+                report = await self.wait.until_stored(partial(self._store, batch), jobs)
                 if report.stale_points:
-                    await self._until_stored(self._sync_stale)
+                    await self.wait.until_stored(self._sync_stale)
             # Told last, so that whoever hears that a job is done finds search agreeing with it.
             for ready in batch:
                 ready.committed.set_result(None)
@@ -141,26 +142,6 @@ class Committer:
 
     async def _sync_stale(self) -> int:
         return await sync_points(self._catalog, self._index, self._space_id)
-
-    async def _until_stored(self, store: Callable[[], Awaitable[_T]]) -> _T:
-        """Try until it works: what is not stored stays leased, and nothing more is taken meanwhile."""
-        backoff = 0.5
-        while True:
-            try:
-                result = await store()
-            except StoreError as error:
-                if not error.retryable:
-                    raise
-                if self.fault is None:
-                    log.warning("commits_wait", code=error.code, reason=str(error))
-                self.fault = error
-                await asyncio.sleep(backoff)
-                backoff = min(2 * backoff, MAX_BACKOFF)
-            else:
-                if self.fault is not None:
-                    log.info("commits_resume", after=self.fault.code)
-                self.fault = None
-                return result
 
     def _tell(self, outcome: Outcome) -> None:
         """Count, and publish what others may want to know."""

@@ -93,7 +93,7 @@ class Ingest:
         while True:
             await self._pause.over()
             self._woken.clear()
-            tasks = [] if self._stopping else await self._catalog.queue.lease(limit, self._working)
+            tasks = [] if self._stopping else await self._lease(limit)
             if not tasks:
                 await self._wait_for_work()
                 continue
@@ -106,6 +106,10 @@ class Ingest:
                 await self._through()
             # While most is to be read, no more is leased than can be read: what is more urgent comes sooner.
             limit = self._parallel if read > len(tasks) / 2 else LEASE
+
+    async def _lease(self, limit: int) -> list[Task]:
+        """Tasks to work on; a full disk, on which not even a lease can be noted, is waited out."""
+        return await self._committer.wait.until_stored(partial(self._catalog.queue.lease, limit, self._working))
 
     async def _classify_and_read(self, tasks: Sequence[Task]) -> int:
         """Commit what needs no look into the files, and hand on the others; returns how many those are."""

@@ -33,6 +33,7 @@ from store.records import JobKind, NewTask, Priority, Root
 
 ROOT_CHECK = 10.0  # seconds between looks at whether roots went away, came back or were replaced
 STORE_RETRY = 5.0  # seconds until what the catalog did not take is offered again
+TELL_EVERY = 60.0  # seconds between warnings of that
 
 log = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Intake:
         self._burst = Burst(catalog, progress, self._is_dirty)
         self._stirred = asyncio.Event()
         self._roots_changed = asyncio.Event()
+        self._tells_next = 0.0  # time.monotonic() from which on a waiting store is told of again
         self._loops: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
@@ -267,4 +269,7 @@ class Intake:
     def _wait_out(self, error: StoreError) -> None:
         if not error.retryable:
             raise error
-        log.warning("intake_waits", code=error.code, reason=str(error))
+        # Each burst of events comes here again and again: told once a minute, a full disk is not filled by telling so.
+        if time.monotonic() >= self._tells_next:
+            log.warning("intake_waits", code=error.code, reason=str(error))
+            self._tells_next = time.monotonic() + TELL_EVERY
