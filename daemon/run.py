@@ -21,6 +21,7 @@ from daemon.notify import Notifier
 from daemon.reload import Reload
 from daemon.supervise import supervise
 from daemon.wiring import Daemon, open_engines
+from store.errors import StoreError
 
 STATUS_EVERY = 10.0  # seconds between lines for `systemctl status`
 
@@ -78,7 +79,12 @@ async def _serve(daemon: Daemon, reload: Reload, notifier: Notifier, signalled: 
 
 async def _tell_status(daemon: Daemon, notifier: Notifier) -> None:
     while True:
-        notifier.status(await daemon.status_line())
+        try:
+            notifier.status(await daemon.status_line())
+        except StoreError as error:
+            if not error.retryable:
+                raise
+            notifier.status(f"{error.code}: {error}")
         await asyncio.sleep(STATUS_EVERY)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 
 from daemon.cli.exit_codes import ExitCode
+from store.errors import CatalogDamagedError, StoreError
+from store.vectors.errors import VectorsDamagedError
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -22,10 +24,11 @@ Start = Callable[[], Coroutine[Any, Any, object]]
 async def supervise(tasks: Mapping[str, Start], stop: asyncio.Event) -> ExitCode:
     """Run the tasks until `stop` is set, then cancel them and wait for their end.
 
-    Returns OK, or FAULT when a task ended by itself (which sets `stop`) or raised while it was cancelled.
+    Returns OK; FAULT when a task ended by itself (which sets `stop`) or raised while it was cancelled; DAMAGED when it
+    did so over a store that is damaged, which is told by its code and not as a failure of the program.
     When this is cancelled from outside, so are the tasks, and the cancellation goes on.
     """
-    faulty: set[str] = set()
+    codes = {ExitCode.OK}
 
     async def guard(name: str, start: Start) -> None:
         try:
@@ -34,13 +37,17 @@ async def supervise(tasks: Mapping[str, Start], stop: asyncio.Event) -> ExitCode
             if _cancelled_from_outside():
                 raise
             _log.error("task.cancelled_itself", task=name)
-        except Exception:  # noqa: BLE001 -- whatever it is, it is told by name and stops the daemon
-            _log.exception("task.failed", task=name)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, it is told by name and stops the daemon
+            if (damage := _damage_in(error)) is not None:
+                _log.error("task.failed", task=name, code=damage.code, reason=str(damage))
+                codes.add(ExitCode.DAMAGED)
+            else:
+                _log.exception("task.failed", task=name)
         else:
             if stop.is_set():
                 return
             _log.error("task.ended", task=name)
-        faulty.add(name)
+        codes.add(ExitCode.FAULT)
         stop.set()
 
     async with asyncio.TaskGroup() as group:
@@ -48,7 +55,14 @@ async def supervise(tasks: Mapping[str, Start], stop: asyncio.Event) -> ExitCode
         await stop.wait()
         for task in running:
             task.cancel()
-    return ExitCode.FAULT if faulty else ExitCode.OK
+    return max(codes)
+
+
+def _damage_in(error: BaseException) -> StoreError | None:
+    """The damaged store that an error, or one of a group of errors, is about."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((damage for one in error.exceptions if (damage := _damage_in(one)) is not None), None)
+    return error if isinstance(error, CatalogDamagedError | VectorsDamagedError) else None
 
 
 def _cancelled_from_outside() -> bool:

@@ -8,6 +8,8 @@ from structlog.testing import capture_logs
 
 from daemon.cli.exit_codes import ExitCode
 from daemon.supervise import supervise
+from store.errors import CatalogDamagedError, StoreError
+from store.vectors.errors import VectorsDamagedError
 
 
 async def forever() -> None:
@@ -41,6 +43,19 @@ async def test_no_task_ends_unnoticed(task: Callable[[], Coroutine[object, objec
     assert code is ExitCode.FAULT
     assert stop.is_set()
     assert [(line["event"], line["task"], line["log_level"]) for line in logs] == [(event, "ingest", "error")]
+
+
+@pytest.mark.parametrize("damage", [CatalogDamagedError("restore it"), VectorsDamagedError("reindex it")])
+async def test_a_damaged_store_is_told_by_its_code_and_not_as_a_failure_of_ours(damage: StoreError) -> None:
+    async def meets_it() -> None:
+        raise ExceptionGroup("of a task group", [RuntimeError("as well"), damage])
+
+    with capture_logs() as logs:
+        code = await asyncio.wait_for(supervise({"commit": meets_it, "other": forever}, asyncio.Event()), timeout=5)
+    assert code is ExitCode.DAMAGED
+    (line,) = logs
+    assert (line["event"], line["code"], line["reason"]) == ("task.failed", damage.code, str(damage))
+    assert "exc_info" not in line
 
 
 async def test_stopping_cancels_and_is_no_fault() -> None:
