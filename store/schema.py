@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-from store.columns import Float32Vector, FsPath, UInt64, UtcTime, choice
+from store.columns import Float32Vector, FsPath, Message, UInt64, UtcTime, choice
 from store.records import FileState, JobKind, JobState, RootOrigin, RootState
 
 metadata = MetaData(
@@ -127,7 +127,7 @@ file = Table(
     Column("state", choice(FileState), nullable=False),
     Column("image_id", ForeignKey("image.id")),
     Column("failure_code", Text),
-    Column("failure_message", Text),
+    Column("failure_message", Message),
     Column("failure_attempts", Integer),
     Column("failed_at", UtcTime),
     Column("missing_since", UtcTime),  # of a missing file, NULL for any other
@@ -162,7 +162,7 @@ job = Table(
     Column("created_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
     Column("error_code", Text),
-    Column("error_message", Text),
+    Column("error_message", Message),
 )
 
 job_log = Table(
@@ -172,7 +172,7 @@ job_log = Table(
     Column("job_id", ForeignKey("job.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("at", UtcTime, nullable=False),
     Column("level", Text, nullable=False),
-    Column("message", Text, nullable=False),
+    Column("message", Message, nullable=False),
 )
 
 task = Table(
@@ -192,7 +192,7 @@ task = Table(
     Column("abandoned", Integer, nullable=False, server_default="0"),  # leases in a row that ended without an outcome
     # All that leasing asks, in the order it takes: free, due, the most urgent, the oldest.
     Index("ix_task_lease", "lease_until", "not_before", "priority", "id"),
-    Index("ix_task_abandoned", "id", sqlite_where=text("abandoned > 1")),
+    Index("ix_task_suspect", "lease_until", "not_before", "id", sqlite_where=text("abandoned > 1")),
     sqlite_autoincrement=True,  # an outcome that comes late must not complete another task
 )
 

@@ -31,7 +31,8 @@ def _leases() -> None:
     op.add_column("task", sa.Column("abandoned", sa.Integer(), nullable=False, server_default="0"))
     op.drop_column("task", "leased")  # no process runs, so no lease is held
     op.create_index("ix_task_lease", "task", ["lease_until", "not_before", "priority", "id"])
-    op.create_index("ix_task_abandoned", "task", ["id"], sqlite_where=sa.text("abandoned > 1"))
+    suspected = sa.text("abandoned > 1")
+    op.create_index("ix_task_suspect", "task", ["lease_until", "not_before", "id"], sqlite_where=suspected)
 
 
 def _roots() -> None:
