@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, Dialect, Enum, LargeBinary
+from sqlalchemy import BigInteger, Dialect, Enum, LargeBinary, Text
 from sqlalchemy.types import TypeDecorator
 
 Vector = NDArray[np.float32]
@@ -33,6 +33,17 @@ class FsPath(TypeDecorator[str]):
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         """See TypeDecorator."""
         return None if value is None else os.fsdecode(value)
+
+
+class Message(TypeDecorator[str]):
+    """Words for a person. Bytes of a path in them that are no text are kept as escapes, like `\\udcff`."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """See TypeDecorator."""
+        return None if value is None else value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class UtcTime(TypeDecorator[datetime]):

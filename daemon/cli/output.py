@@ -1,7 +1,8 @@
 """What commands print: tables for people, tab-separated lines for pipes, JSON for programs.
 
-Names of files are untrusted: they are never read as markup, and control characters, which could drive the
-terminal, are shown as escapes. Bytes that are no UTF-8 are written back as the bytes they were.
+Names of files are untrusted: they are never read as markup, and characters that could drive the terminal, break a line
+or turn the direction of text (so that `gpj.exe` reads `exe.jpg`) are shown as escapes. Bytes that are no UTF-8 are
+written back as the bytes they were.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from daemon.errors import DaemonError
+
+# Line and paragraph separators; embeddings, overrides and isolates of direction (Unicode Standard Annex #9).
+_LAYOUT = frozenset("\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def print_json(value: object) -> None:
@@ -60,10 +64,7 @@ def note(text: str) -> None:
 
 def printable(text: str, keep: str = "") -> str:
     """The text with its control characters as escapes, except those to keep."""
-    return "".join(
-        f"\\x{ord(character):02x}" if _is_control(character) and character not in keep else character
-        for character in text
-    )
+    return "".join(_escape(c) if _is_control(c) and c not in keep else c for c in text)
 
 
 def local_time(text: str | None) -> str:
@@ -97,4 +98,9 @@ def _cell(value: object) -> str:
 
 
 def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
+    return character < " " or "\x7f" <= character <= "\x9f" or character in _LAYOUT
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

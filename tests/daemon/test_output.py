@@ -23,7 +23,12 @@ def test_sizes(count: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("Fotos/ä 猫.jpg", "Fotos/ä 猫.jpg"), ("a\tb\x00\x9b", "a\\x09b\\x00\\x9b"), ("\udcff", "\udcff")],
+    [
+        ("Fotos/ä 猫.jpg", "Fotos/ä 猫.jpg"),
+        ("a\tb\x00\x9b", "a\\x09b\\x00\\x9b"),
+        ("\udcff", "\udcff"),
+        ("\u202egpj.exe\u2028", "\\u202egpj.exe\\u2028"),
+    ],
 )
 def test_control_characters_become_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown

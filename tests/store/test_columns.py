@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
 
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from store.columns import FsPath, UInt64, UtcTime, from_microseconds, to_microseconds
+from store.columns import FsPath, Message, UInt64, UtcTime, from_microseconds, to_microseconds
 
 dialect = sqlite.dialect()
 
@@ -16,6 +17,17 @@ def test_any_bytes_come_back_as_they_were(name: bytes) -> None:
     kept = FsPath()
     path = kept.process_result_value(name, dialect)
     assert kept.process_bind_param(path, dialect) == name
+
+
+@given(st.binary())
+def test_messages_carry_paths_of_any_bytes(name: bytes) -> None:
+    kept = Message().process_bind_param(f"{os.fsdecode(name)} is no photo", dialect)
+    assert kept is not None
+    assert kept.encode().endswith(b" is no photo")
+
+
+def test_what_is_no_text_in_a_message_is_escaped() -> None:
+    assert Message().process_bind_param("ä\udcff", dialect) == "ä\\udcff"
 
 
 @given(st.integers(0, 2**64 - 1))

@@ -65,6 +65,14 @@ async def test_the_log_gives_its_last_lines_in_order(catalog: Catalog) -> None:
     assert [line.message for line in await catalog.jobs.log_of(job.id, 3)] == ["line 2", "line 3", "line 4"]
 
 
+async def test_a_log_line_may_name_a_folder_that_is_no_text(catalog: Catalog) -> None:
+    job = await catalog.jobs.create(JobKind.SCAN, "/a/\udcff")
+    await catalog.jobs.log(job.id, "info", "/a/\udcff: nothing changed")
+    failed = await catalog.jobs.fail(job.id, "UNREADABLE", "/a/\udcff cannot be read")
+    assert [line.message for line in await catalog.jobs.log_of(job.id)][:1] == ["/a/\\udcff: nothing changed"]
+    assert (failed.path, failed.error_message) == ("/a/\udcff", "/a/\\udcff cannot be read")
+
+
 async def test_recent_jobs_come_in_pages_the_newest_first(catalog: Catalog) -> None:
     made = [(await catalog.jobs.create(JobKind.EVENTS)).id for _ in range(5)]
     first = await catalog.jobs.recent(3)
