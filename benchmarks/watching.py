@@ -195,6 +195,12 @@ class Watched:
                     return jobs
                 await asyncio.sleep(0.1)
 
+    async def until_scanned(self) -> None:
+        """Wait until the scan at the start is over."""
+        async with asyncio.timeout(PATIENCE):
+            while not (await self.get("/stats"))["counters"]["scans"]:
+                await asyncio.sleep(0.1)
+
     def processes(self) -> list[psutil.Process]:
         return [self._main, *self._main.children(recursive=True)]
 
@@ -208,7 +214,7 @@ class Watched:
 
 
 async def measure_idle(watched: Watched, promises: Promises) -> None:
-    await watched.until_done("scan", 2)  # that of `fill`, and the daemon's first
+    await watched.until_scanned()
     before = watched.cpu()
     await asyncio.sleep(IDLE)
     percent = (watched.cpu() - before) / IDLE * 100
