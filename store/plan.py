@@ -129,6 +129,9 @@ class _Planner:
                 plan.lost.add(row.image_id)
             elif row.image_id and now and row.state is FileState.PRESENT and now.state is not FileState.PRESENT:
                 plan.stale.add(row.image_id)
+            else:
+                continue
+            plan.leaves.add((self._roots[row.root_id], row.image_id))
         plan.stale |= plan.lost
         return plan
 

@@ -260,6 +260,20 @@ async def test_a_move_within_a_collection_touches_no_point(library: Library) -> 
     assert report.stale_points == set()
 
 
+@pytest.mark.parametrize("way", ["vanished", "replaced"])
+async def test_an_image_leaves_the_collection_of_a_root_that_holds_no_file_of_it(library: Library, way: str) -> None:
+    await library.index("/a/x.jpg", "x")
+    await library.attach("/b/copy.jpg", "x")
+    if way == "vanished":
+        await library.vanish("/b/copy.jpg")
+    else:
+        await library.index("/b/copy.jpg", "another")
+    image = await library.catalog.images.get(library.id("x"))
+    assert image is not None
+    assert image.collections == ("one",)
+    assert image.id in await library.stale()
+
+
 async def test_content_indexed_in_two_collections_has_a_stale_point(library: Library) -> None:
     await library.index("/a/x.jpg", "x")
     assert await library.stale() == set()
