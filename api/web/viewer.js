@@ -32,7 +32,7 @@ async function draw() {
   photo.alt = titleOf(image);
   photo.src = image.thumbnail_url; // at once, from the cache
   showFacts(image, {});
-  if (DRAWABLE.has(image.format.toUpperCase())) sharpen(image);
+  if (DRAWABLE.has(image.format.toUpperCase()) && !image.offline) sharpen(image);
   const detail = await details(image.id).catch(() => null);
   if (detail && images()[index] === image) showFacts(image, detail);
 }
@@ -54,6 +54,7 @@ function showFacts(image, detail) {
     ["Size", [`${image.width} × ${image.height}`, image.format, detail.size && bytes(detail.size)].filter(Boolean).join(" · ")],
     ["Tags", image.tags.map((tag) => tag.name).join(", ")],
     ["Collections", detail.collections?.join(", ")],
+    ["State", image.offline && "Offline: its folder cannot be seen at the moment"],
     [image.files.length > 1 ? `In ${image.files.length} files` : "File", image.files.join("\n") || fileName(image)],
   ];
   const rows = facts.filter(([, value]) => value);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,3 +86,47 @@ async def test_a_hostile_name_stays_text(photond: PhotondProcess, page: Page) ->
     await page.goto(photond.url)
     await expect(page.locator("#grid img")).to_have_count(1)
     assert await page.title() != "owned"
+
+
+async def test_names_that_are_no_text_are_shown_and_open(photond: PhotondProcess, page: Page) -> None:
+    names = [
+        b"no utf-8 \xff.png",
+        b"two\nlines.png",
+        "\u202egnp.exe \u05e9\u05dc\u05d5\u05dd.png".encode(),
+        "caf\u00e9.png".encode(),
+        "cafe\u0301.png".encode(),
+        "\U0001f3d6\ufe0f %2e&amp;'\".png".encode(),
+        b"x" * 251 + b".png",
+    ]
+    for number, name in enumerate(names):
+        path = os.fsencode(photond.photos) + b"/" + name
+        with open(path, "wb") as file:  # noqa: PTH123, ASYNC230 - the path is bytes
+            Image.new("RGB", (64, 48), (number * 30, 99, 0)).save(file, "PNG")
+    await photond.start()
+    await photond.until_indexed(len(names))
+    await page.goto(photond.url)
+    tiles = page.locator("#grid img")
+    await expect(tiles).to_have_count(len(names))
+    shown = {await tile.get_attribute("alt") for tile in await tiles.all()}
+    assert shown == set(map(os.fsdecode, names))
+    for tile in await tiles.all():
+        await tile.click()
+        original = page.locator("#viewer-image")
+        await expect(original).to_have_attribute("src", re.compile("/original$"))
+        assert await original.evaluate("img => img.naturalWidth") == 64
+        await page.keyboard.press("Escape")
+
+
+async def test_a_photo_whose_folder_is_away_says_so(photond: PhotondProcess, page: Page) -> None:
+    paint(photond, "red")
+    await photond.start()
+    await photond.until_indexed(1)
+    photond.photos.rename(photond.home / "away")
+
+    async def offline() -> bool:
+        return bool((await photond.get("/images"))["items"][0]["offline"])
+
+    await photond.until(offline, "offline")
+    await page.goto(photond.url)
+    await page.locator("#grid img").click()
+    await expect(page.locator("#viewer-facts")).to_contain_text("Offline")
