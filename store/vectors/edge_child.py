@@ -40,8 +40,13 @@ _FAULTS: tuple[tuple[str, Fault], ...] = (
     ("No space left", "full"),
     ("Permission denied", "failed"),
     ("is not readable from", "damaged"),
+    ("vectors are lost", "damaged"),
     ("out of bounds", "damaged"),  # the vectors' file is shorter than the ids say
 )
+
+
+class LostVectorsError(Exception):
+    """The shard knows of points that it has no vectors of."""
 
 
 class Shard:
@@ -93,19 +98,15 @@ class Shard:
     def points(self, ids: list[str]) -> tuple[list[str], bytes, list[dict[str, Any]]]:
         """Ids that exist, the float32 matrix of their vectors, and their payloads.
 
-        A shard whose vectors' file was lost still lists and counts its points, without vectors: they are none.
+        A shard whose vectors' file was lost still lists and counts its points; no write makes it whole again.
         """
-        found: list[str] = []
+        records = self._shard.retrieve(list(ids), with_payload=True, with_vector=True)
         matrix = array("f")
-        payloads: list[dict[str, Any]] = []
-        for record in self._shard.retrieve(list(ids), with_payload=True, with_vector=True):
-            row = array("f")
-            row.extend(record.vector or ())  # type: ignore[arg-type]  # a list: one unnamed dense vector
-            if len(row) * row.itemsize == self._width:
-                found.append(str(record.id))
-                matrix += row
-                payloads.append(dict(record.payload or {}))
-        return found, matrix.tobytes(), payloads
+        for record in records:
+            matrix.extend(record.vector or ())  # type: ignore[arg-type]  # a list: one unnamed dense vector
+        if len(matrix) * matrix.itemsize != len(records) * self._width:
+            raise LostVectorsError("it lists points whose vectors are lost")
+        return [str(record.id) for record in records], matrix.tobytes(), [dict(one.payload or {}) for one in records]
 
     def count(self) -> int:
         """Number of points."""

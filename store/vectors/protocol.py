@@ -66,7 +66,7 @@ class VectorIndex(Protocol):
         """The nearest points by cosine, best first; `limit` of them whenever that many match the filter."""
 
     async def points(self, ids: Collection[str]) -> dict[str, Point]:
-        """Those of the points that exist, as they are stored; one whose vector is lost is left out."""
+        """Those of the points that exist, as they are stored. Raises VectorsDamagedError if one has lost its vector."""
 
     async def vectors(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """Stored vectors of those ids that exist."""

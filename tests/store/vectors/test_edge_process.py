@@ -353,7 +353,7 @@ async def test_a_shard_that_makes_the_engine_panic_is_damaged(index: EdgeIndex, 
     await index.close()
 
 
-async def test_points_whose_vectors_are_lost_are_none(index: EdgeIndex, tmp_path: Path) -> None:
+async def test_points_whose_vectors_are_lost_are_damage(index: EdgeIndex, tmp_path: Path) -> None:
     points = new_points(20)
     await index.upsert(points)
     await index.flush()
@@ -365,7 +365,8 @@ async def test_points_whose_vectors_are_lost_are_none(index: EdgeIndex, tmp_path
     shutil.rmtree(tmp_path / "shard" / "wal")
     await index.open()
     assert await index.count() == 20  # as if nothing had happened
-    assert await index.points([point.id for point in points]) == {}
+    with pytest.raises(VectorsDamagedError, match="vectors are lost"):
+        await index.points([point.id for point in points])
 
 
 async def test_a_damaged_shard_is_made_anew(index: EdgeIndex, tmp_path: Path) -> None:
