@@ -27,6 +27,8 @@ from store.records import DirectoryIdentity, FileRecord, FileState, Root, RootSt
 
 WITNESSES = 200  # photos looked for on another device: enough that a library with gaps is recognised
 
+ACCEPTING = "if it is meant to be so, `photond scan --accept-empty PATH` says that"
+
 log = structlog.get_logger()
 
 
@@ -60,7 +62,8 @@ class RootPresence:
         else:
             self._reasons[root.id] = reason
         if state is not root.state:
-            log.warning("root_state", root=root.path, state=state.value, reason=reason)
+            advice = ACCEPTING if reason is not None and isinstance(sight, Sight) else None
+            log.warning("root_state", root=root.path, state=state.value, reason=reason, advice=advice)
             await self._catalog.roots.set_state(root.id, state)
         return reason
 
