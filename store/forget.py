@@ -12,7 +12,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import schema
-from store.membership import leave
 from store.records import RootState
 from store.sql import in_numbers, in_texts
 from store.stale_points import mark_stale
@@ -34,17 +33,14 @@ class Forgotten:
 async def forget(connection: AsyncConnection, before: datetime, limit: int) -> Forgotten:
     """See Catalog.forget; within the caller's transaction."""
     missing = (
-        select(_file.c.id, _file.c.image_id, _root.c.collection_id)
+        select(_file.c.id, _file.c.image_id)
         .join(_root, _root.c.id == _file.c.root_id)
         .where(_file.c.missing_since < before, _root.c.state == RootState.ONLINE)
         .limit(limit)
     )
     files = (await connection.execute(missing)).all()
     await connection.execute(delete(_file).where(in_numbers(_file.c.id, [row.id for row in files])))
-    left = await leave(connection, {(row.collection_id, row.image_id) for row in files})
-    contents = await _forget_images(connection, {row.image_id for row in files}, before, limit)
-    await mark_stale(connection, left)
-    return Forgotten(len(files), contents)
+    return Forgotten(len(files), await _forget_images(connection, {row.image_id for row in files}, before, limit))
 
 
 async def _forget_images(connection: AsyncConnection, robbed: set[str], before: datetime, limit: int) -> frozenset[str]:

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from handlers.classify import Classifier
 from handlers.committer import Committer
 from handlers.counters import Counters
+from handlers.forgetting import Forgetting
 from handlers.ingest import Ingest
 from handlers.offline import RootPresence
 from handlers.pause import Pause
@@ -53,7 +55,7 @@ class Pipeline:
         self.index: VectorIndex = EdgeIndex(state / "vectors", FakeEncoder.identity.dimensions)
         self.counters = Counters()
         self.progress = Progress()
-        self.pause = Pause(self.catalog, self.progress)
+        self.pause: Pause
         self.decoder = DecodePool(1, DecodeOptions(FakeEncoder.view_spec, 400, 82, 50_000_000, 50_000_000, 60.0))
         self.embedder = Batcher(Stubborn(), 8, 0.005, 16)
         self.committer: Committer
@@ -75,7 +77,13 @@ class Pipeline:
         await self.embedder.start()
         stack.push_async_callback(self.embedder.close)
         stack.push_async_callback(self.end)
-        self.committer = Committer(self.catalog, self.index, self.thumbnails, identity.id, self.progress, self.counters)
+        self.build()
+
+    def build(self) -> None:
+        """The parts that have no state to open, as at a start."""
+        space = FakeEncoder.identity.id
+        self.pause = Pause(self.catalog, self.progress)
+        self.committer = Committer(self.catalog, self.index, self.thumbnails, space, self.progress, self.counters)
         classifier = Classifier(self.catalog, RootPresence(self.catalog), follow_symlinks=False, max_attempts=3)
         self.ingest = Ingest(
             self.catalog, classifier, self.decoder, self.embedder, self.committer, self.counters, self.pause,
@@ -89,6 +97,17 @@ class Pipeline:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def in_work(self) -> bool:
+        """Whether any content is being decoded, embedded or committed."""
+        return bool(self.ingest._in_work)
+
+    async def until_empty(self) -> None:
+        """Wait until nothing is queued."""
+        async with asyncio.timeout(30):
+            while (depth := await self.catalog.queue.depth()).ready + depth.leased + depth.delayed:
+                await asyncio.sleep(0.01)
 
     async def put(self, *names: str, force: bool = False) -> str:
         job = await self.catalog.jobs.create(JobKind.SCAN)
@@ -217,3 +236,127 @@ async def test_stop_finishes_what_is_leased_and_leaves_the_rest_queued(pipeline:
     totals = await pipeline.catalog.images.totals()
     assert totals.files + depth.ready == 200
     assert totals.files == pipeline.counters.embedded
+
+
+async def test_nothing_is_begun_while_paused_not_even_after_a_restart(pipeline: Pipeline) -> None:
+    names = [f"{number}.png" for number in range(60)]
+    for number, name in enumerate(names):
+        pipeline.draw(name, f"rgb({number}, {255 - number}, 7)", (64, 48))
+    job_id = await pipeline.put(*names)
+    pipeline.begin()
+    async with asyncio.timeout(30):
+        while pipeline.counters.embedded < 3:
+            await asyncio.sleep(0.001)
+        await pipeline.pause.begin()
+        while pipeline.in_work:  # what was begun is finished
+            await asyncio.sleep(0.001)
+    begun = pipeline.counters.decoded
+    assert begun < 60
+    await pipeline.put("another.png")
+    pipeline.ingest.wake()
+    await asyncio.sleep(0.3)  # long enough for dozens
+    assert pipeline.counters.decoded == begun
+    job = await pipeline.catalog.jobs.get(job_id)
+    assert job is not None
+    assert pipeline.progress.of(job).rate is None
+    await pipeline.end()
+
+    await pipeline.catalog.queue.recover()
+    pipeline.build()
+    await pipeline.pause.load()
+    pipeline.begin()
+    await asyncio.sleep(0.3)
+    assert pipeline.pause.on
+    assert pipeline.counters.decoded == begun
+    await pipeline.pause.end()
+    await pipeline.until_empty()
+    assert (await pipeline.catalog.images.totals()).images == 60
+    assert pipeline.counters.decoded == 60
+
+
+async def test_stop_while_paused_waits_for_what_was_begun_alone(pipeline: Pipeline) -> None:
+    names = [f"{number}.png" for number in range(100)]
+    for number, name in enumerate(names):
+        pipeline.draw(name, f"rgb({number}, {255 - number}, 7)", (64, 48))
+    await pipeline.put(*names)
+    pipeline.begin()
+    async with asyncio.timeout(30):
+        while pipeline.counters.embedded < 1:
+            await asyncio.sleep(0.001)
+        await pipeline.pause.begin()
+        await pipeline.ingest.stop()
+    await pipeline.catalog.queue.release()
+    depth = await pipeline.catalog.queue.depth()
+    assert 0 < depth.ready == 100 - pipeline.counters.embedded
+
+
+async def test_what_is_in_work_for_a_cancelled_job_is_finished(pipeline: Pipeline) -> None:
+    names = [f"{number}.png" for number in range(400)]
+    for number, name in enumerate(names):
+        pipeline.draw(name, f"rgb({number % 256}, {number // 2}, 7)", (64, 48))
+    job_id = await pipeline.put(*names)
+    pipeline.begin()
+    async with asyncio.timeout(30):
+        while pipeline.counters.embedded < 3:
+            await asyncio.sleep(0.001)
+        await pipeline.catalog.jobs.cancel(job_id)
+        await pipeline.until_empty()
+    job = await pipeline.catalog.jobs.get(job_id)
+    assert job is not None
+    assert job.state is JobState.CANCELLED
+    assert 0 < job.done == job.total == (await pipeline.catalog.images.totals()).images < 400
+
+
+async def test_what_is_gone_for_good_leaves_nothing_behind_and_the_rest_alone(pipeline: Pipeline) -> None:
+    pipeline.draw("gone.png", "red")
+    pipeline.draw("kept.png", "blue")
+    pipeline.begin()
+    await pipeline.work("gone.png", "kept.png")
+    gone = pipeline.folder / "gone.png"
+    content = gone.read_bytes()
+    [sha256] = {
+        image.facts.sha256 for image in (await pipeline.catalog.images.page(10)).items if image.path == str(gone)
+    }
+    gone.unlink()
+    await pipeline.work("gone.png")
+    month = Forgetting(pipeline.catalog, pipeline.thumbnails, pipeline.committer, timedelta(days=30))
+    assert await month.sweep() == 0
+    gone.write_bytes(content)
+    await pipeline.work("gone.png")
+    assert pipeline.counters.decoded == 2  # its return cost nothing
+
+    gone.unlink()
+    await pipeline.work("gone.png")
+    at_once = Forgetting(pipeline.catalog, pipeline.thumbnails, pipeline.committer, timedelta(0))
+    assert await at_once.sweep() == 1
+    assert pipeline.thumbnails.read(sha256) is None
+    assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
+    gone.write_bytes(content)
+    await pipeline.work("gone.png")
+    assert pipeline.counters.decoded == 3
+    assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
+
+
+async def test_forgetting_never_takes_what_is_just_coming_back(pipeline: Pipeline) -> None:
+    pipeline.draw("a.png", "red")
+    path = pipeline.folder / "a.png"
+    content = path.read_bytes()
+    pipeline.begin()
+    forgetting = Forgetting(pipeline.catalog, pipeline.thumbnails, pipeline.committer, timedelta(0))
+
+    async def sweep() -> None:
+        while True:
+            await forgetting.sweep()
+
+    sweeping = asyncio.create_task(sweep())
+    for _ in range(20):
+        path.write_bytes(content)
+        await pipeline.work("a.png")
+        path.unlink()
+        await pipeline.work("a.png")
+    path.write_bytes(content)
+    await pipeline.work("a.png")
+    sweeping.cancel()
+    await asyncio.wait([sweeping])
+    assert (await pipeline.catalog.images.totals()).images == 1
+    assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
