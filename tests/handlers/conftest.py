@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+import subprocess
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,33 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     await catalog.spaces.activate("space", "fake", 2, "{}")
     yield Shelf(catalog, folder)
     await catalog.close()
+
+
+class Mounts:
+    """Mounts real, empty file systems."""
+
+    def __init__(self) -> None:
+        self._points: list[Path] = []
+
+    def mount(self, folder: Path) -> None:
+        found = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, text=True, check=False)
+        if found.returncode != 0:
+            pytest.skip(f"mounts are not allowed here: {found.stderr.strip()}")
+        self._points.append(folder)
+
+    def unmount(self, folder: Path) -> None:
+        subprocess.run(["umount", folder], check=True)
+        self._points.remove(folder)
+
+    def close(self) -> None:
+        for folder in reversed(self._points):
+            subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
+
+
+@pytest.fixture
+def mounts() -> Iterator[Mounts]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    mounts = Mounts()
+    yield mounts
+    mounts.close()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ from store.records import (
     Vanished,
 )
 from store.roots import RootSpec
+
+if TYPE_CHECKING:
+    from tests.handlers.conftest import Mounts
 
 UNIT = np.array([1.0, 0.0], np.float32)
 
@@ -213,3 +217,14 @@ async def test_a_root_inside_takes_its_files_over(folder: Folder) -> None:
     record = await folder.catalog.images.get(image)
     assert record is not None
     assert "other" in record.collections
+
+
+async def test_nothing_vanishes_from_a_disk_in_the_root_that_is_not_mounted(folder: Folder, mounts: Mounts) -> None:
+    (folder.path / "disk").mkdir()
+    mounts.mount(folder.path / "disk")
+    await folder.index("disk/a.jpg", "a")
+    await folder.index("b.jpg", "b")
+    mounts.unmount(folder.path / "disk")
+    (folder.path / "b.jpg").unlink()
+    verdicts = await folder.classify("disk/a.jpg", "b.jpg")
+    assert [type(outcome) for outcome in verdicts.outcomes] == [Unchanged, Vanished]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +14,7 @@ from store.records import DirectoryIdentity, FileState, Root, RootState
 from store.roots import RootSpec
 
 if TYPE_CHECKING:
-    from tests.handlers.conftest import Shelf
-
-Mount = Callable[[Path], None]
+    from tests.handlers.conftest import Mounts, Shelf
 
 
 @pytest.fixture
@@ -31,28 +26,6 @@ def presence(shelf: Shelf) -> RootPresence:
 async def root(shelf: Shelf) -> Root:
     (root,) = await shelf.watch()
     return root
-
-
-@pytest.fixture
-def mount() -> Iterator[Mount]:
-    """Mounts a new, empty file system on a folder; unmounts all when the test is over."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount")
-    mounted: list[Path] = []
-
-    def mount_on(folder: Path) -> None:
-        found = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], capture_output=True, text=True, check=False)
-        if found.returncode != 0:
-            pytest.skip(f"mounts are not allowed here: {found.stderr.strip()}")
-        mounted.append(folder)
-
-    yield mount_on
-    for folder in reversed(mounted):
-        subprocess.run(["umount", "--lazy", folder], check=False, capture_output=True)
-
-
-def unmount(folder: Path) -> None:
-    subprocess.run(["umount", folder], check=True)
 
 
 async def state_of(shelf: Shelf) -> RootState:
@@ -170,13 +143,13 @@ async def test_a_root_that_may_not_be_read_is_offline(
 
 
 async def test_an_unmounted_disk_is_offline_also_after_a_restart_and_with_a_stray_photo_in_its_place(
-    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+    shelf: Shelf, presence: RootPresence, root: Root, mounts: Mounts
 ) -> None:
     shelf.photo("stray.jpg", b"left in the mount point")
-    mount(shelf.folder)
+    mounts.mount(shelf.folder)
     await shelf.index(root, [shelf.photo(f"{number}.jpg") for number in range(3)])
     assert await presence.look(root) is None
-    unmount(shelf.folder)
+    mounts.unmount(shelf.folder)
     presence = RootPresence(shelf.catalog)
     assert await presence.look(root) == (
         "lies on another device than before, and none of the 3 photos known in it is found there"
@@ -186,26 +159,26 @@ async def test_an_unmounted_disk_is_offline_also_after_a_restart_and_with_a_stra
 
 
 async def test_another_disk_mounted_over_a_root_is_offline_until_it_is_gone(
-    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+    shelf: Shelf, presence: RootPresence, root: Root, mounts: Mounts
 ) -> None:
     await shelf.index(root, [shelf.photo("a.jpg")])
     assert await presence.look(root) is None
-    mount(shelf.folder)
+    mounts.mount(shelf.folder)
     assert "is empty" in (await presence.look(root) or "")
     shelf.photo("other.jpg")
     assert "another device" in (await presence.look(root) or "")
     assert not await is_believed(shelf, presence)
-    unmount(shelf.folder)
+    mounts.unmount(shelf.folder)
     assert await presence.look(root) is None
     assert await is_believed(shelf, presence)
 
 
 async def test_another_disk_is_the_root_once_the_user_says_so(
-    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+    shelf: Shelf, presence: RootPresence, root: Root, mounts: Mounts
 ) -> None:
     await shelf.index(root, [shelf.photo("a.jpg")])
     await presence.look(root)
-    mount(shelf.folder)
+    mounts.mount(shelf.folder)
     shelf.photo("other.jpg")
     assert await presence.look(root) is not None
     await presence.accept(root)
@@ -214,12 +187,12 @@ async def test_another_disk_is_the_root_once_the_user_says_so(
 
 
 async def test_a_copy_of_the_library_on_another_disk_is_recognised_by_its_photos(
-    shelf: Shelf, presence: RootPresence, root: Root, mount: Mount
+    shelf: Shelf, presence: RootPresence, root: Root, mounts: Mounts
 ) -> None:
     photos = [shelf.photo(f"{number}.jpg") for number in range(5)]
     await shelf.index(root, photos)
     await presence.look(root)
-    mount(shelf.folder)
+    mounts.mount(shelf.folder)
     copy = shelf.photo("3.jpg")
     assert await presence.look(root) is None
     assert (await shelf.rows(root))[copy].stat.inode != Path(copy).stat().st_ino  # a copy must be looked at
@@ -245,22 +218,22 @@ async def test_the_same_disk_under_another_number_needs_no_file_read_again(
 
 
 @pytest.fixture
-def nested(shelf: Shelf, mount: Mount) -> Path:
+def nested(shelf: Shelf, mounts: Mounts) -> Path:
     """A disk mounted in the root."""
     point = shelf.folder / "disk"
     point.mkdir()
-    mount(point)
+    mounts.mount(point)
     return point
 
 
 async def test_what_lay_on_a_disk_in_the_root_is_hidden_while_that_is_not_mounted(
-    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path, mounts: Mounts
 ) -> None:
     here, gone = shelf.photo("here.jpg"), shelf.photo("gone.jpg")
     there = [shelf.photo("disk/a.jpg"), shelf.photo("disk/deep/b.jpg")]
     await shelf.index(root, [here, gone, *there])
     assert await presence.look(root) is None
-    unmount(nested)
+    mounts.unmount(nested)
     Path(gone).unlink()
     assert await presence.look(root) is None
     assert await presence.hidden(root, [gone, *there]) == set(there)
@@ -269,7 +242,7 @@ async def test_what_lay_on_a_disk_in_the_root_is_hidden_while_that_is_not_mounte
 
 
 async def test_what_is_deleted_on_a_disk_in_the_root_is_not_hidden(
-    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path, mounts: Mounts
 ) -> None:
     photo = shelf.photo("disk/a.jpg")
     await shelf.index(root, [photo, shelf.photo("here.jpg")])
@@ -279,12 +252,12 @@ async def test_what_is_deleted_on_a_disk_in_the_root_is_not_hidden(
 
 
 async def test_a_disk_in_the_root_is_given_up_when_the_root_is_accepted_as_it_is(
-    shelf: Shelf, presence: RootPresence, root: Root, nested: Path
+    shelf: Shelf, presence: RootPresence, root: Root, nested: Path, mounts: Mounts
 ) -> None:
     photo = shelf.photo("disk/a.jpg")
     await shelf.index(root, [photo, shelf.photo("here.jpg")])
     await presence.look(root)
-    unmount(nested)
+    mounts.unmount(nested)
     assert await presence.hidden(root, [photo]) == {photo}
     await presence.accept(root)
     assert await presence.hidden(root, [photo]) == set()

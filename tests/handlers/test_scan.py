@@ -15,7 +15,7 @@ from store.records import FileState, Priority, Root, RootState, Task
 from store.roots import RootSpec
 
 if TYPE_CHECKING:
-    from tests.handlers.conftest import Shelf
+    from tests.handlers.conftest import Mounts, Shelf
 
 
 @pytest.fixture
@@ -216,6 +216,21 @@ async def test_disk_that_goes_away_during_the_walk_is_no_deletion(
     assert report.offline == "does not exist"
     assert report.missing == 0
     assert await shelf.queued() == []
+
+
+async def test_what_lay_on_a_disk_in_the_root_that_is_not_mounted_is_not_missing(
+    shelf: Shelf, scan: Scan, root: Root, mounts: Mounts
+) -> None:
+    (shelf.folder / "disk").mkdir()
+    mounts.mount(shelf.folder / "disk")
+    gone, hidden = shelf.photo("gone.jpg"), shelf.photo("disk/a.jpg")
+    await shelf.index(root, [gone, shelf.photo("kept.jpg"), hidden])
+    await scan(root)
+    mounts.unmount(shelf.folder / "disk")
+    Path(gone).unlink()
+    report = await scan(root)
+    assert (report.missing, report.hidden, report.offline) == (1, 1, None)
+    assert await shelf.queued_paths() == [gone]
 
 
 async def test_rows_of_a_folder_that_cannot_be_read_are_left_alone(

@@ -7,14 +7,13 @@ import ctypes
 import errno
 import os
 import re
-import subprocess
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -24,6 +23,9 @@ from handlers.events import EventKind, FileEvent
 from handlers.inotify_limits import advice, limiting_sysctl
 from handlers.watcher import Watcher
 from store.records import Root, RootOrigin
+
+if TYPE_CHECKING:
+    from tests.handlers.conftest import Mounts
 
 DEADLINE = 10.0
 
@@ -324,21 +326,16 @@ def test_the_lower_of_the_two_limits_is_the_one_to_raise(tmp_path: Path, monkeyp
 
 
 @pytest.fixture
-def mounted(folder: Path) -> Iterator[Callable[[], Path]]:
+def mounted(folder: Path, mounts: Mounts) -> Callable[[], Path]:
     """Mounts a file system in the watched folder when it is called."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount")
     point = folder / "my disk"
     point.mkdir()
 
     def mount() -> Path:
-        found = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point], capture_output=True, text=True, check=False)
-        if found.returncode != 0:
-            pytest.skip(f"mounts are not allowed here: {found.stderr.strip()}")
+        mounts.mount(point)
         return point
 
-    yield mount
-    subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+    return mount
 
 
 async def test_a_disk_mounted_in_a_root_is_watched_from_the_next_sync(
