@@ -31,6 +31,17 @@ async def test_job_is_open_until_the_last_worker_is_through_and_nothing_is_dirty
         assert fourth != first
 
 
+async def test_what_follows_a_cancellation_has_a_job_of_its_own(shelf: Shelf) -> None:
+    burst = Burst(shelf.catalog, shelf.progress, lambda: True)
+    async with burst.work() as first:
+        pass
+    await shelf.catalog.jobs.cancel(first)
+    async with burst.work() as second:
+        assert second != first
+    async with burst.work() as third:
+        assert third == second
+
+
 async def test_workers_that_begin_together_share_one_job(shelf: Shelf) -> None:
     burst = Burst(shelf.catalog, shelf.progress, lambda: False)
 

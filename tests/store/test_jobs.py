@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from store.errors import NotFoundError
+from store.errors import ConflictError, NotFoundError
 from store.records import JobKind, JobState, NewTask, Priority, RootState, Unchanged
 
 if TYPE_CHECKING:
@@ -42,6 +42,52 @@ async def test_a_job_can_fail_and_says_why(library: Library) -> None:
     assert (job.state, job.skipped) == (JobState.FAILED, 1)  # what it had queued is done all the same
 
 
+async def test_a_cancelled_job_keeps_what_is_in_work_and_takes_no_more(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.jobs.DROPPED_AT_ONCE", 2)
+    catalog, root = library.catalog, library.roots["/a"].id
+    (task,) = await library.lease("/a/in work.jpg")
+    await catalog.queue.put([NewTask(f"/a/{n}.jpg", root, library.job_id) for n in range(5)])
+    job = await catalog.jobs.cancel(library.job_id)
+    assert (job.state, job.closed, job.total) == (JobState.CANCELLED, True, 1)
+    assert job.finished_at is not None
+    assert await catalog.queue.put([NewTask("/a/late.jpg", root, library.job_id)]) == 0
+    assert await catalog.queue.lease(10) == []
+    (job,) = (await catalog.commit([library.indexed(task, "x")])).jobs
+    assert (job.state, job.total, job.done) == (JobState.CANCELLED, 1, 1)
+    for end in (catalog.jobs.close_job(job.id), catalog.jobs.fail(job.id, "X", "x")):
+        assert (await end).state is JobState.CANCELLED
+    with pytest.raises(ConflictError, match="ended already"):
+        await catalog.jobs.cancel(job.id)
+
+
+async def test_a_cancellation_that_was_interrupted_is_ended_at_the_next_start(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = library.catalog
+    await library.lease("/a/in work.jpg")
+    await catalog.queue.put([NewTask(f"/a/{n}.jpg", library.roots["/a"].id, library.job_id) for n in range(5)])
+    with monkeypatch.context() as killed:
+        killed.setattr("store.jobs.JobStore._drop", _dies)
+        with pytest.raises(_DeadError):
+            await catalog.jobs.cancel(library.job_id)
+    await catalog.queue.recover()
+    await catalog.jobs.recover()
+    assert await catalog.queue.lease(10) == []
+    job = await catalog.jobs.get(library.job_id)
+    assert job is not None
+    assert (job.state, job.total) == (JobState.CANCELLED, 0)
+
+
+class _DeadError(Exception):
+    pass
+
+
+async def _dies(*_: object) -> int:
+    raise _DeadError
+
+
 async def test_unknown_jobs_are_told(library: Library) -> None:
     catalog = library.catalog
     assert await catalog.jobs.get("unknown") is None
@@ -49,6 +95,8 @@ async def test_unknown_jobs_are_told(library: Library) -> None:
         await catalog.jobs.close_job("unknown")
     with pytest.raises(NotFoundError):
         await catalog.jobs.fail("unknown", "X", "x")
+    with pytest.raises(NotFoundError):
+        await catalog.jobs.cancel("unknown")
     with pytest.raises(NotFoundError):
         await catalog.jobs.log("unknown", "info", "x")
     known, root = library.job_id, library.roots["/a"].id
