@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from watchdog import events as wd
 from watchdog.observers.api import BaseObserver
-from watchdog.observers.inotify import InotifyEmitter
 from watchdog.observers.inotify_c import InotifyFD
 from watchdog.observers.polling import PollingEmitter
 
 from handlers.events import EventKind, FileEvent
 from handlers.filters import PathFilter
+from handlers.folder_watches import FolderEmitter
 
 if TYPE_CHECKING:
     from watchdog.observers.inotify_c import CallbackId, InotifyEvent, Mask, WatchCallback, WatchDescriptor
@@ -73,7 +73,12 @@ class Inotify(InotifyFD):
         if not self._wants(folder):
             raise OSError(errno.ECANCELED, "not wanted", folder)
         try:
-            return super().add_callback(path, mask, callback, id_)
+            with self._lock:
+                watch = self._get_or_create_watch(path, mask)
+                # Not the inherited method, which warns where the callback is there already, as it is where a folder's
+                # event is read after the folder was met in a walk.
+                watch.callbacks[id_] = callback
+                return watch.wd
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 self._on_exhausted(folder)
@@ -90,8 +95,13 @@ class InotifyObserver(BaseObserver):
     """Observes with one inotify instance, which it starts and ends."""
 
     def __init__(self, inotify: Inotify) -> None:
-        super().__init__(InotifyEmitter, inotify_fd=inotify)
+        super().__init__(FolderEmitter, inotify_fd=inotify)
         self._inotify = inotify
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all its threads run. None ends before `stop` but by a fault, and then events are lost for good."""
+        return all(thread.is_alive() for thread in (self, self._inotify, *self.emitters))
 
     def on_thread_start(self) -> None:
         """Start reading events."""

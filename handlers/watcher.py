@@ -60,8 +60,9 @@ class Watcher:
     async def sync(self, roots: Sequence[Root]) -> list[Root]:
         """Watch exactly these roots; returns those that are watched anew and so need a scan from now on.
 
-        Anew: not watched before, now another folder than before, with a mount in it that came or went, or moved to
-        polling because the watches ran out. A root whose folder is not there is not watched; call again when it is.
+        Anew: not watched before, now another folder than before, with a mount in it that came or went, moved to
+        polling because the watches ran out, or watched by an observer that broke. A root whose folder is not there is
+        not watched; call again when it is.
         """
         self._loop = asyncio.get_running_loop()
         return await asyncio.to_thread(self._locked_sync, roots)
@@ -89,6 +90,7 @@ class Watcher:
         self._filters = {
             root.path: PathFilter(root.path, recursive=root.recursive, exclude=root.exclude) for root in roots
         }
+        self._let_go_of_broken_observer()
         places = self._places(roots)
         wanted = {root.id: root for root in roots}
         for armed in list(self._armed.values()):
@@ -96,6 +98,15 @@ class Watcher:
                 self._disarm(armed)
         self._polled = frozenset(point for root in roots for point in _polled(root, places.get(root.id)))
         return [root for root in roots if root.id not in self._armed and self._arm(root, places.get(root.id))]
+
+    def _let_go_of_broken_observer(self) -> None:
+        if self._inotify is None or self._inotify.is_whole:
+            return
+        log.error("observer_broken", advice="its roots are watched anew and scanned; please report the fault")
+        for armed in [armed for armed in self._armed.values() if armed.method == "inotify"]:
+            self._disarm(armed)
+        _end(self._inotify)
+        self._inotify = None
 
     def _places(self, roots: Sequence[Root]) -> dict[int, WatchPlace | None]:
         mounts = MountTable.read()
@@ -166,8 +177,7 @@ class Watcher:
             self._armed.clear()
             for observer in (self._inotify, self._polling):
                 if observer is not None:
-                    observer.stop()
-                    observer.join()
+                    _end(observer)
             self._inotify = self._polling = None
 
     # -- called on the observers' threads
@@ -220,6 +230,11 @@ class Watcher:
     def _explain_limit(root: str, resource: Resource) -> None:
         sysctl, value = limiting_sysctl(resource)
         log.warning("inotify_limit", root=root, sysctl=sysctl, value=value, advice=advice(sysctl, value, resource))
+
+
+def _end(observer: BaseObserver) -> None:
+    observer.stop()
+    observer.join()
 
 
 def _watched_part(root: Root) -> tuple[object, ...]:
