@@ -37,6 +37,11 @@ class Watched:
         except TimeoutError:
             pytest.fail(f"not told of {expected - self.told}")
 
+    async def make(self, folder: Path) -> None:
+        """Make a folder, and wait until it is told of: from then on it is watched."""
+        folder.mkdir(parents=True)
+        await self.until_told(self.inside / folder.relative_to(self.inside).parts[0])
+
     async def write(self, *folders: Path) -> None:
         """Write a photo into each folder, and wait until all are told of."""
         photos = [folder / f"{len(self.told)}.png" for folder in folders]
@@ -57,11 +62,10 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
 
 async def test_a_folder_deleted_outside_after_its_name_was_used_again_disturbs_nobody(watched: Watched) -> None:
     trip = watched.inside / "trip"
-    trip.mkdir()
-    await watched.write(trip)
+    await watched.make(trip)
     trip.rename(watched.outside / "trip")
-    trip.mkdir()
-    await watched.write(trip)
+    watched.told.clear()
+    await watched.make(trip)
     trip.rename(watched.inside / "holiday")
     await watched.write(watched.inside / "holiday")
     shutil.rmtree(watched.outside / "trip")
@@ -69,8 +73,7 @@ async def test_a_folder_deleted_outside_after_its_name_was_used_again_disturbs_n
 
 
 async def test_a_folder_that_comes_back_under_another_name_keeps_it(watched: Watched) -> None:
-    (watched.inside / "trip/inner").mkdir(parents=True)
-    await watched.write(watched.inside / "trip")
+    await watched.make(watched.inside / "trip/inner")
     (watched.inside / "trip").rename(watched.outside / "trip")
     (watched.outside / "trip").rename(watched.inside / "back")
     (watched.inside / "trip").mkdir()
@@ -95,8 +98,7 @@ async def test_a_folder_that_moved_out_costs_no_watch(watched: Watched) -> None:
         return sum(info.read_text().count("inotify wd:") for info in infos if info.exists())
 
     before = watches()
-    (watched.inside / "trip/inner").mkdir(parents=True)
-    await watched.write(watched.inside / "trip")
+    await watched.make(watched.inside / "trip/inner")
     assert watches() == before + 2
     (watched.inside / "trip").rename(watched.outside / "trip")
     await watched.write(watched.inside)
