@@ -21,6 +21,11 @@ class Notifier:
         self._systemd = SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
         self._watchdog_interval = _watchdog_interval(environ)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is a service manager to tell."""
+        return self._systemd is not None
+
     def ready(self) -> None:
         """Start or reload is complete."""
         self._send("READY=1")

@@ -78,6 +78,8 @@ async def _serve(daemon: Daemon, reload: Reload, notifier: Notifier, signalled: 
 
 
 async def _tell_status(daemon: Daemon, notifier: Notifier) -> None:
+    if not notifier.is_heard:  # the totals are not free in a large library
+        await asyncio.Event().wait()
     while True:
         try:
             notifier.status(await daemon.status_line())
