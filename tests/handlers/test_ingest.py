@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -337,26 +337,59 @@ async def test_what_is_gone_for_good_leaves_nothing_behind_and_the_rest_alone(pi
     assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
 
 
-async def test_forgetting_never_takes_what_is_just_coming_back(pipeline: Pipeline) -> None:
+@asynccontextmanager
+async def commits_held(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """While it lasts, a commit of new photos gets as far as their thumbnails and points."""
+    reached, released = asyncio.Event(), asyncio.Event()
+    flush = pipeline.index.flush
+
+    async def hold() -> None:
+        await flush()
+        reached.set()
+        await released.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.index, "flush", hold)
+        pipeline.ingest.wake()
+        await reached.wait()
+        yield
+        released.set()
+
+
+async def test_forgetting_waits_for_the_commit_of_what_it_would_take(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pipeline.draw("a.png", "red")
-    path = pipeline.folder / "a.png"
-    content = path.read_bytes()
     pipeline.begin()
-    forgetting = Forgetting(pipeline.catalog, pipeline.thumbnails, pipeline.committer, timedelta(0))
-
-    async def sweep() -> None:
-        while True:
-            await forgetting.sweep()
-
-    sweeping = asyncio.create_task(sweep())
-    for _ in range(20):
-        path.write_bytes(content)
-        await pipeline.work("a.png")
-        path.unlink()
-        await pipeline.work("a.png")
-    path.write_bytes(content)
     await pipeline.work("a.png")
-    sweeping.cancel()
-    await asyncio.wait([sweeping])
+    (pipeline.folder / "a.png").rename(pipeline.folder / "b.png")
+    await pipeline.work("a.png")  # missing, and the only file of its image
+    forgetting = Forgetting(pipeline.catalog, pipeline.thumbnails, pipeline.committer, timedelta(0))
+    await pipeline.put("b.png", force=True)
+    async with commits_held(pipeline, monkeypatch):
+        sweep = asyncio.create_task(forgetting.sweep())
+        await asyncio.sleep(0.1)  # time enough for a sweep that does not wait
+    await pipeline.until_empty()
+    assert await sweep == 1
     assert (await pipeline.catalog.images.totals()).images == 1
     assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
+
+
+async def test_a_photo_that_takes_longer_than_a_lease_is_not_begun_again(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.queue.LEASE_SECONDS", 0.1)
+    for number in range(4):
+        pipeline.draw(f"{number}.png", f"rgb({number}, 90, 7)")
+    await pipeline.put("0.png")
+    pipeline.begin()
+    async with commits_held(pipeline, monkeypatch):
+        for number in range(1, 4):
+            await asyncio.sleep(0.2)
+            await pipeline.put(f"{number}.png")
+            pipeline.ingest.wake()
+            async with asyncio.timeout(10):
+                while pipeline.counters.decoded <= number:
+                    await asyncio.sleep(0.01)
+    await pipeline.until_empty()
+    assert pipeline.counters.files_read == 4
