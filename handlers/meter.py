@@ -10,22 +10,30 @@ from __future__ import annotations
 from collections import deque
 from itertools import pairwise
 
-RATE_WINDOW = 30.0  # seconds
+RATE_WINDOW = 5.0  # seconds
 SAMPLES = 32  # kept of one window, however many commits there are
 
 
 class Meter:
-    """Counts of one job as they were observed, the oldest of the window first."""
+    """Counts of one job as they were observed, the oldest of the window first.
+
+    What passes until the first items are through is no work of this job: it looks through a folder, a model wakes up,
+    other jobs are worked off.
+    """
 
     def __init__(self) -> None:
+        self._before: int | None = None  # the count at the first look
         self._begun: float | None = None
         self._samples: deque[tuple[float, int]] = deque()
 
     def observe(self, count: int, now: float) -> None:
         """So many items are through now; `now` never goes back."""
-        if self._begun is None or self._has_waited(now):
+        if self._before is None:
+            self._before = count
+        if self._begun is None:
+            if count == self._before:
+                return
             self._begun = now
-            self._samples.clear()
         window = max(RATE_WINDOW, (now - self._begun) / 2)
         samples = self._samples
         if len(samples) > 1 and samples[-1][0] - samples[-2][0] < window / SAMPLES:
@@ -52,7 +60,3 @@ class Meter:
 
     def _longest_silence(self) -> float:
         return max(later - earlier for (earlier, _), (later, _) in pairwise(self._samples))
-
-    def _has_waited(self, now: float) -> bool:
-        """Whether nothing happened for long since the job was made: others were worked off before it."""
-        return len(self._samples) == 1 and now - self._samples[0][0] > RATE_WINDOW

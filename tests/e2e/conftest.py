@@ -26,7 +26,7 @@ class PhotondProcess(DaemonProcess):
             session.request(method, "/api/v1" + path, **kwargs) as answer,
         ):
             assert answer.status < 300, await answer.text()
-            return await answer.json()
+            return await answer.json() if answer.status != 204 else None
 
     async def get(self, path: str) -> Any:
         return await self.request("GET", path)

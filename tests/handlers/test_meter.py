@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import pytest
 
-from handlers.meter import RATE_WINDOW, SAMPLES, Meter
+from handlers.meter import SAMPLES, Meter
 
 
 def commits(durations: list[float], rng: random.Random, largest: int) -> Iterator[tuple[float, int]]:
@@ -52,30 +52,33 @@ def test_the_rate_is_that_of_the_last_while() -> None:
 
 def test_a_job_that_stops_slows_down() -> None:
     meter = Meter()
-    meter.observe(0, 0)
-    meter.observe(10, 1)
-    assert meter.rate(1.5) == 10
-    rate = meter.rate(RATE_WINDOW)
+    for second in range(3):
+        meter.observe(10 * second, second)
+    assert meter.rate(2.5) == 10
+    rate = meter.rate(60)
     assert rate is not None
     assert rate < 1
 
 
-def test_the_wait_for_other_jobs_does_not_count() -> None:
+@pytest.mark.parametrize("waited", [0, 5, 1000])
+def test_the_wait_until_it_begins_does_not_count(waited: int) -> None:
     meter = Meter()
-    meter.observe(0, 0)
-    for second in range(1000, 1011):
-        meter.observe(3 * (second - 999), second)
-    assert meter.rate(1010) == pytest.approx(3)
-    assert meter.eta(30, 1010) == pytest.approx(10)
+    meter.observe(0, -waited)
+    for second in range(11):
+        meter.observe(3 * (second + 1), second)
+    assert meter.rate(10) == pytest.approx(3)
+    assert meter.eta(30, 10) == pytest.approx(10)
 
 
 def test_nothing_can_be_told_at_the_beginning_or_when_nothing_moves() -> None:
     meter = Meter()
     assert meter.rate(0) is None
-    meter.observe(5, 0)
-    assert meter.eta(10, 1) is None
-    meter.observe(5, 2)
-    assert meter.rate(3) is None
+    for second in range(3):
+        meter.observe(5, second)
+        assert meter.eta(10, second) is None
+    for second in range(3, 6):
+        meter.observe(7, second)
+        assert meter.eta(10, second) is None
 
 
 def test_a_long_job_is_measured_with_few_samples() -> None:

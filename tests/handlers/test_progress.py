@@ -45,20 +45,20 @@ def progress(clock: Clock) -> Progress:
 
 def test_rate_and_eta_count_what_is_done_skipped_and_failed(progress: Progress, clock: Clock) -> None:
     progress.job_changed(JOB)
-    assert progress.of(JOB) == JobProgress(JOB, None, None)
-    clock.now = 10
+    clock.now = 3
+    progress.job_changed(replace(JOB, done=10))
+    clock.now = 8
     job = replace(JOB, done=10, skipped=7, failed=3)
     progress.job_changed(job)
     assert progress.of(job) == JobProgress(job, rate=2.0, eta_seconds=40.0)
 
 
 def test_no_end_is_told_while_the_total_still_grows(progress: Progress, clock: Clock) -> None:
-    job = replace(JOB, closed=False)
-    progress.job_changed(job)
-    clock.now = 10
-    job = replace(job, done=20)
-    progress.job_changed(job)
-    assert progress.of(job) == JobProgress(job, rate=2.0, eta_seconds=None)
+    for done in (0, 2, 4):
+        clock.now = done
+        job = replace(JOB, closed=False, done=done)
+        progress.job_changed(job)
+    assert progress.of(job) == JobProgress(job, rate=1.0, eta_seconds=None)
 
 
 def test_nothing_is_told_while_paused_and_a_pause_is_no_slowness(progress: Progress, clock: Clock) -> None:
