@@ -167,8 +167,7 @@ class Ingest:
         gives_up = not error.retryable or task.attempts >= self._max_attempts
         if gives_up and not isinstance(error, MlServiceDownError):  # that is never the file's fault
             return Failed(task, found.stat, error.code, str(error))
-        delay = min(FIRST_RETRY * 2 ** (task.attempts - 1), LAST_RETRY)
-        return Deferred(task, delay * random.uniform(1.0, 1.25), error.code, str(error))  # noqa: S311 - jitter
+        return Deferred(task, backoff(task.attempts) * random.uniform(1.0, 1.25), error.code, str(error))  # noqa: S311 - jitter
 
     async def _photo(self, task: Task) -> Ready:
         while (ready := await self._attempt(task)) is None:
@@ -216,6 +215,11 @@ class Ingest:
         self._in_work[sha256] = claim
         claim.add_done_callback(lambda _: self._in_work.pop(sha256))
         return claim
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next try after so many, before jitter. A model may be away for weeks of tries."""
+    return min(FIRST_RETRY * 2 ** min(attempts - 1, 16), LAST_RETRY)
 
 
 def _poisoned(found: ToRead) -> Failed:

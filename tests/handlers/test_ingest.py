@@ -18,7 +18,7 @@ from handlers.classify import Classifier
 from handlers.committer import Committer
 from handlers.counters import Counters
 from handlers.forgetting import Forgetting
-from handlers.ingest import Ingest
+from handlers.ingest import LAST_RETRY, Ingest, backoff
 from handlers.offline import RootPresence
 from handlers.pause import Pause
 from handlers.progress import Progress
@@ -335,6 +335,11 @@ async def test_what_is_gone_for_good_leaves_nothing_behind_and_the_rest_alone(pi
     await pipeline.work("gone.png")
     assert pipeline.counters.decoded == 3
     assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
+
+
+def test_tries_come_ever_later_up_to_a_limit() -> None:
+    assert [backoff(attempts) for attempts in (1, 2, 3, 8)] == [2, 4, 8, 256]
+    assert backoff(9) == backoff(10_000) == LAST_RETRY
 
 
 @asynccontextmanager

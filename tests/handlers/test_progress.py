@@ -54,9 +54,10 @@ def test_rate_and_eta_count_what_is_done_skipped_and_failed(progress: Progress, 
 
 
 def test_no_end_is_told_while_the_total_still_grows(progress: Progress, clock: Clock) -> None:
+    job = replace(JOB, closed=False)
     for done in (0, 2, 4):
         clock.now = done
-        job = replace(JOB, closed=False, done=done)
+        job = replace(job, done=done)
         progress.job_changed(job)
     assert progress.of(job) == JobProgress(job, rate=1.0, eta_seconds=None)
 
