@@ -219,7 +219,7 @@ class Ingest:
 
 def backoff(attempts: int) -> float:
     """Seconds until the next try after so many, before jitter. A model may be away for weeks of tries."""
-    return min(FIRST_RETRY * 2 ** min(attempts - 1, 16), LAST_RETRY)
+    return min(FIRST_RETRY * 2.0 ** min(attempts - 1, 16), LAST_RETRY)
 
 
 def _poisoned(found: ToRead) -> Failed:
