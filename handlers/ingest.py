@@ -148,6 +148,7 @@ class Ingest:
 
     def _committed(self, task_id: int, _committed: asyncio.Future[None]) -> None:
         self._working.discard(task_id)
+        self.wake()  # its row may be there still: free at once because there was news of it, or due after a while
 
     async def _outcome(self, found: ToRead) -> Ready:
         """What became of one file. Every fault of the file becomes an outcome; nothing is raised for it."""

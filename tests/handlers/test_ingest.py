@@ -197,6 +197,22 @@ async def test_replaced_content_leaves_the_old_image_without_a_point(pipeline: P
     assert not await check(pipeline.catalog, pipeline.index, pipeline.thumbnails)
 
 
+async def test_news_of_a_photo_in_work_is_looked_at_as_soon_as_that_is_through(pipeline: Pipeline) -> None:
+    pipeline.draw("a.png", "red", (4000, 3000))
+    pipeline.begin()
+    await pipeline.put("a.png")
+    pipeline.ingest.wake()
+    async with asyncio.timeout(30):
+        while not pipeline.in_work:
+            await asyncio.sleep(0.001)
+    pipeline.draw("a.png", "blue", (64, 48))
+    await pipeline.put("a.png")
+    pipeline.ingest.wake()
+    await pipeline.until_empty()
+    [image] = (await pipeline.catalog.images.page(10)).items
+    assert image.facts.width == 64
+
+
 async def test_force_does_the_work_again(pipeline: Pipeline) -> None:
     pipeline.draw("a.png")
     pipeline.begin()
