@@ -23,6 +23,7 @@ from store.records import (
     FileStat,
     FileState,
     Moved,
+    NewTask,
     Outcome,
     Root,
     Task,
@@ -47,6 +48,7 @@ class Verdicts:
 
     outcomes: list[Outcome] = field(default_factory=list)
     to_read: list[ToRead] = field(default_factory=list)
+    also_changed: list[NewTask] = field(default_factory=list)  # other names of changed files, to be queued
 
     def add(self, verdict: Outcome | ToRead) -> None:
         """Put a verdict where it belongs."""
@@ -95,7 +97,19 @@ class Classifier:
             else:
                 verdicts.add(batch.arrival(task, found))
         verdicts.outcomes += await self._vanished(vanished, batch, roots)
+        verdicts.also_changed = await self._other_names(verdicts.to_read)
         return verdicts
+
+    async def _other_names(self, changed: Sequence[ToRead]) -> list[NewTask]:
+        """Hard links: an event names the path that a file was written through, and no other of its paths."""
+        by_inode = {(one.stat.device, one.stat.inode): one for one in changed}
+        told = {one.task.path for one in changed}
+        others: list[NewTask] = []
+        for row in await self._catalog.files.by_inode([one.stat for one in changed]):
+            one = by_inode[row.stat.device, row.stat.inode]
+            if row.path not in told and row.stat != one.stat:
+                others.append(NewTask(row.path, row.root_id, one.task.job_id, one.task.priority))
+        return others
 
     def _look_at(self, tasks: Sequence[Task], roots: Mapping[int, Root]) -> dict[str, _Look]:
         """What is at each path. A file that its root does not want (any more) is as good as gone."""

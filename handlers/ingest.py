@@ -118,6 +118,7 @@ class Ingest:
         outcomes = [*verdicts.outcomes, *map(_poisoned, poisoned)]
         # Committed before the next lease, so that the next batch sees the renames of this one.
         await self._committer.commit(outcomes)
+        await self._committer.wait.until_stored(partial(self._catalog.queue.put, verdicts.also_changed))
         self._working.difference_update(outcome.task.id for outcome in outcomes)
         to_read = [found for found in verdicts.to_read if found not in poisoned]
         for found in to_read:

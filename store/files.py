@@ -57,6 +57,19 @@ class FileStore:
                 found.setdefault(record.stat, []).append(record)
         return found
 
+    async def by_inode(self, stats: Iterable[FileStat]) -> list[FileRecord]:
+        """Rows of the same files as these by device and inode, whatever their size and mtime; missing ones left out."""
+        wanted = list({(signed(stat.inode), signed(stat.device)) for stat in stats})
+        each = func.json_each(json.dumps(wanted)).table_valued("value")
+        parts = [func.json_extract(each.c.value, f"$[{n}]") for n in range(2)]
+        query = (
+            select(_file)
+            .select_from(each.join(_file, _all([_file.c.inode, _file.c.device], parts)))
+            .where(_file.c.state != FileState.MISSING)
+        )
+        async with self._database.read() as connection:
+            return [file_record(row) for row in await connection.execute(query)]
+
     async def under(
         self, root_id: int, directory: str | None = None, *, chunk: int = 5000
     ) -> AsyncIterator[list[FileRecord]]:

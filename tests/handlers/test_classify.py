@@ -140,6 +140,18 @@ async def test_a_hard_link_is_attached_without_reading(folder: Folder) -> None:
     assert outcome.image_id == image
 
 
+async def test_a_file_written_through_one_of_its_names_is_looked_at_under_the_others(folder: Folder) -> None:
+    await folder.index("a.jpg", "a")
+    os.link(folder.path / "a.jpg", folder.path / "b.jpg")
+    await folder.catalog.commit((await folder.classify("b.jpg")).outcomes)
+    (folder.path / "b.jpg").write_text("another")
+    verdicts = await folder.classify("b.jpg")
+    assert [Path(one.task.path).name for one in verdicts.to_read] == ["b.jpg"]
+    assert [Path(task.path).name for task in verdicts.also_changed] == ["a.jpg"]
+    await folder.catalog.commit([Unchanged(one.task) for one in verdicts.to_read])
+    assert not (await folder.classify("a.jpg", "b.jpg")).also_changed
+
+
 async def test_one_vanished_row_is_taken_by_one_arrival_only(folder: Folder) -> None:
     await folder.index("a.jpg", "a")
     os.link(folder.path / "a.jpg", folder.path / "b.jpg")
