@@ -44,12 +44,17 @@ class PhotondProcess(DaemonProcess):
             pytest.fail(f"never {what}:\n{self.log()[-5000:]}")
 
     async def until_indexed(self, files: int, *, failed: int = 0, deadline: float = DEADLINE) -> dict[str, Any]:
-        """Wait until so many files are present and failed, and nothing is queued; the statistics then."""
+        """Wait until so many files are present and failed, nothing is queued, and the index agrees.
+
+        Gives the statistics then.
+        """
         stats: dict[str, Any] = {}
 
         async def reached() -> bool:
             stats.update(await self.get("/stats"))
-            return (stats["files"], stats["failed"], sum(stats["queue"].values())) == (files, failed, 0)
+            queued = sum(stats["queue"].values())
+            agree = stats["vectors"] == stats["images"]  # points of known images follow right after their commit
+            return agree and (stats["files"], stats["failed"], queued) == (files, failed, 0)
 
         await self.until(reached, f"{files} files indexed and {failed} failed", deadline)
         return stats
