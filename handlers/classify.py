@@ -97,19 +97,24 @@ class Classifier:
             else:
                 verdicts.add(batch.arrival(task, found))
         verdicts.outcomes += await self._vanished(vanished, batch, roots)
-        verdicts.also_changed = await self._other_names(verdicts.to_read)
+        changed = {one.task: one.stat for one in verdicts.to_read}
+        left = {task: rows[task.path].stat for task in vanished if task.path in rows}
+        verdicts.also_changed = [
+            NewTask(row.path, row.root_id, task.job_id, task.priority)
+            for task, row in await self._under_other_names(changed | left)
+            if row.stat != changed.get(task)
+        ]
         return verdicts
 
-    async def _other_names(self, changed: Sequence[ToRead]) -> list[NewTask]:
-        """Hard links: an event names the path that a file was written through, and no other of its paths."""
-        by_inode = {(one.stat.device, one.stat.inode): one for one in changed}
-        told = {one.task.path for one in changed}
-        others: list[NewTask] = []
-        for row in await self._catalog.files.by_inode([one.stat for one in changed]):
-            one = by_inode[row.stat.device, row.stat.inode]
-            if row.path not in told and row.stat != one.stat:
-                others.append(NewTask(row.path, row.root_id, one.task.job_id, one.task.priority))
-        return others
+    async def _under_other_names(self, stats: Mapping[Task, FileStat]) -> list[tuple[Task, FileRecord]]:
+        """Hard links: an event names the path that a file was written through, and no other of its paths.
+
+        That path may be gone since; then the row that was there tells which file it was.
+        """
+        told = {task.path for task in stats}
+        by_inode = {(stat.device, stat.inode): task for task, stat in stats.items()}
+        rows = await self._catalog.files.by_inode(stats.values())
+        return [(by_inode[row.stat.device, row.stat.inode], row) for row in rows if row.path not in told]
 
     def _look_at(self, tasks: Sequence[Task], roots: Mapping[int, Root]) -> dict[str, _Look]:
         """What is at each path. A file that its root does not want (any more) is as good as gone."""

@@ -149,7 +149,11 @@ async def test_a_file_written_through_one_of_its_names_is_looked_at_under_the_ot
     assert [Path(one.task.path).name for one in verdicts.to_read] == ["b.jpg"]
     assert [Path(task.path).name for task in verdicts.also_changed] == ["a.jpg"]
     await folder.catalog.commit([Unchanged(one.task) for one in verdicts.to_read])
-    assert not (await folder.classify("a.jpg", "b.jpg")).also_changed
+    both = await folder.classify("a.jpg", "b.jpg")
+    assert not both.also_changed
+    await folder.catalog.commit([Unchanged(one.task) for one in both.to_read])
+    (folder.path / "b.jpg").unlink()
+    assert [Path(task.path).name for task in (await folder.classify("b.jpg")).also_changed] == ["a.jpg"]
 
 
 async def test_one_vanished_row_is_taken_by_one_arrival_only(folder: Folder) -> None:
