@@ -82,19 +82,20 @@ class _Planner:
     def move(self, moves: Sequence[Moved]) -> None:
         """Lift all rows that move, then set them down: names may be swapped among them."""
         lifted: dict[int, Moved] = {}
+        copies: list[tuple[Moved, str]] = []
         for outcome in moves:
             row = self._before.get(outcome.file_id)
-            if row is None or row.image_id is None:
+            if row is None or row.image_id is None or row.stat != outcome.stat:
+                # Gone, or written meanwhile: a new file at the old path may have been indexed before this commit.
                 self._plan.again.add(outcome.task.id)
             elif lifted.setdefault(row.id, outcome) is outcome:
                 self._at.pop(row.path, None)
+            else:  # one row cannot be at two paths (hard links of one file): the second is a copy
+                copies.append((outcome, row.image_id))
         for row_id, outcome in lifted.items():
             self._set_down(self._before[row_id], outcome)
-        for outcome in moves:
-            # One row cannot be at two paths (hard links of one file): the second is a copy.
-            row = self._before.get(outcome.file_id)
-            if row and row.image_id and lifted[row.id] is not outcome:
-                self._attach(outcome.task, outcome.stat, row.image_id)
+        for outcome, image_id in copies:
+            self._attach(outcome.task, outcome.stat, image_id)
 
     def apply(self, outcome: Outcome) -> None:
         """Play one outcome that is not a move."""

@@ -56,7 +56,7 @@ async def test_a_file_that_is_back_is_not_forgotten(library: Library, clock: Clo
     if back == "moved":
         file_id = (await catalog.files.by_paths(["/a/1.jpg"]))["/a/1.jpg"].id
         (task,) = await library.lease("/b/1.jpg")
-        await catalog.commit([Moved(task, library.stat("/b/1.jpg"), file_id)])
+        await catalog.commit([Moved(task, library.stat("/a/1.jpg"), file_id)])
     elif back == "attached":
         await library.attach("/a/1.jpg", "x")
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.catalog import Catalog
-from store.records import Attached, Failed, FileState, Indexed, Moved, Outcome, Task, Vanished
+from store.records import Attached, Failed, FileRecord, FileState, Indexed, Moved, Outcome, Task, Vanished
 
 if TYPE_CHECKING:
     from tests.store.conftest import Library
@@ -52,8 +53,11 @@ async def _play(library_class: type[Library], history: list[dict[str, tuple[str,
         library = await library_class.build(catalog)
         points: Points = {}
         for step in history:
+            rows = {row.id: row for row in (await catalog.files.by_paths(PATHS)).values()}
             outcomes = [
-                _outcome(library, task, *step[task.path]) for task in await library.lease(*step) if task.path in step
+                _outcome(library, task, *step[task.path], rows)
+                for task in await library.lease(*step)
+                if task.path in step
             ]
             for outcome in outcomes:
                 if isinstance(outcome, Indexed):
@@ -65,7 +69,9 @@ async def _play(library_class: type[Library], history: list[dict[str, tuple[str,
         await catalog.close()
 
 
-def _outcome(library: Library, task: Task, kind: str, content: str, file_id: int) -> Outcome:
+def _outcome(
+    library: Library, task: Task, kind: str, content: str, file_id: int, rows: Mapping[int, FileRecord]
+) -> Outcome:
     stat = library.stat(task.path)
     match kind:
         case "indexed":
@@ -73,7 +79,7 @@ def _outcome(library: Library, task: Task, kind: str, content: str, file_id: int
         case "attached":
             return Attached(task, stat, library.id(content))
         case "moved":
-            return Moved(task, stat, file_id)
+            return Moved(task, rows[file_id].stat if file_id in rows else stat, file_id)
         case "vanished":
             return Vanished(task)
         case _:
