@@ -29,7 +29,7 @@ from ml.service import Decoder, Embedder, OpenPhoto
 from store.catalog import Catalog
 from store.records import Attached, Deferred, Failed, FileStat, Indexed, Outcome, Task, Vanished
 
-LEASE = 128  # rows leased at once: few transactions, and few rows to free after a crash
+LEASE = 256  # rows leased at once: few transactions, and few rows to free after a crash
 POISON_LIMIT = 5  # times that the process may end while a task is leased, three of them while it is leased alone
 FIRST_RETRY = 2.0  # seconds; doubled at each further try up to the last, with up to a quarter of jitter
 LAST_RETRY = 300.0
