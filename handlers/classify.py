@@ -98,22 +98,22 @@ class Classifier:
                 verdicts.add(batch.arrival(task, found))
         verdicts.outcomes += await self._vanished(vanished, batch, roots)
         changed = {one.task: one.stat for one in verdicts.to_read}
-        left = {task: rows[task.path].stat for task in vanished if task.path in rows}
+        left = {task: row.stat for task in tasks if (row := rows.get(task.path)) and _is_left(row, looks[task.path])}
         verdicts.also_changed = [
             NewTask(row.path, row.root_id, task.job_id, task.priority)
-            for task, row in await self._under_other_names(changed | left)
-            if row.stat != changed.get(task)
+            for task, row in await self._under_other_names([*changed.items(), *left.items()])
+            if task in left or row.stat != changed[task]
         ]
         return verdicts
 
-    async def _under_other_names(self, stats: Mapping[Task, FileStat]) -> list[tuple[Task, FileRecord]]:
+    async def _under_other_names(self, stats: Sequence[tuple[Task, FileStat]]) -> list[tuple[Task, FileRecord]]:
         """Hard links: an event names the path that a file was written through, and no other of its paths.
 
-        That path may be gone since; then the row that was there tells which file it was.
+        That path may be gone since, or hold another file; then the row that was there tells which file it was.
         """
-        told = {task.path for task in stats}
-        by_inode = {(stat.device, stat.inode): task for task, stat in stats.items()}
-        rows = await self._catalog.files.by_inode(stats.values())
+        told = {task.path for task, _ in stats}
+        by_inode = {(stat.device, stat.inode): task for task, stat in stats}
+        rows = await self._catalog.files.by_inode([stat for _, stat in stats])
         return [(by_inode[row.stat.device, row.stat.inode], row) for row in rows if row.path not in told]
 
     def _look_at(self, tasks: Sequence[Task], roots: Mapping[int, Root]) -> dict[str, _Look]:
@@ -187,6 +187,13 @@ class _Batch:
         """Whether a move of this batch took the row at this path, so that its vanishing is already told."""
         row = self._rows.get(path)
         return row is not None and row.id in self._taken
+
+
+def _is_left(row: FileRecord, found: _Look) -> bool:
+    """Whether the file of the row is seen not to be at its path any more."""
+    if isinstance(found, FileStat):
+        return (found.device, found.inode) != (row.stat.device, row.stat.inode)
+    return found is None
 
 
 def look(path: str, *, follow_symlinks: bool) -> _Look:
