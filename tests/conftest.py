@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see ml.device: idle threads of torch must not spin
+pytest.register_assert_rewrite("tests.truth.whole")  # no test module, but its asserts are those of tests
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may reach for a hub of models; set before transformers is imported
 
 
@@ -25,6 +26,16 @@ settings.register_profile(
     "photond", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
 )
 settings.load_profile("photond")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--truth-sequences 5000`: what CI's time does not allow."""
+    parser.addoption(
+        "--truth-sequences",
+        type=int,
+        metavar="N",
+        help="play N new random sequences of file operations, instead of the same 300 at every run",
+    )
 
 
 def _descriptors() -> dict[str, str]:
