@@ -50,10 +50,10 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 @pytest.fixture
 async def disorder(photond: PhotondProcess) -> AsyncIterator[Disorder]:
-    """Two watched folders that feed two collections, and one that is not watched."""
+    """A folder in each of two watch roots, which are never empty so, and one that is not watched."""
     second = photond.home / "second"
     photond.toml += f'\n[[watch]]\npath = "{second}"\ncollection = "second"\n'
-    disorder = Disorder([photond.photos, second], photond.home / "outside", look=lambda: None)
+    disorder = Disorder([photond.photos / "in", second / "in"], photond.home / "outside", look=lambda: None)
     photond.write_config()
     yield disorder
     (photond.home / "disorder.log").write_text("\n".join(disorder.log))  # for whoever looks why it failed
@@ -150,6 +150,7 @@ async def test_a_wall_clock_that_jumps_an_hour_delays_and_doubles_nothing(
     clock.write_text("0")
     photond.wrapper = (sys.executable, "-I", "-c", FAKE_CLOCK, str(clock))
     await photond.start()
+    stats: dict[str, Any] = {}
     for offset in (HOUR, 0.0, -HOUR, 0.0):
         with stirred(disorder, chance, longest_pause=0.02):
             await asyncio.sleep(2)
@@ -159,5 +160,5 @@ async def test_a_wall_clock_that_jumps_an_hour_delays_and_doubles_nothing(
         started = time.monotonic()
         stats = await settled(photond, disorder)
         assert time.monotonic() - started < 15
-    assert stats["counters"]["decoded"] <= len(disorder.seen)
+        assert stats["counters"]["decoded"] <= len(disorder.seen)
     await ends_in_agreement(photond, disorder)

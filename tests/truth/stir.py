@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.truth.disorder import Disorder
 
@@ -31,28 +32,27 @@ def stir(disorder: Disorder, chance: random.Random, *, hard_links: bool) -> None
         return
     file, name = chance.choice(files), chance.choice(NAMES)
     folder, folder_name = chance.choice(folders), f"{chance.choice(FOLDERS)}-{chance.randrange(9)}"
-    operation = chance.choice(
-        [
-            lambda: disorder.create(where / name),
-            lambda: disorder.create(where / name),
-            lambda: disorder.write_slowly(where / name, [chance.uniform(0, 0.1)]),
-            lambda: disorder.fill_folder(where / folder_name),
-            lambda: disorder.append(file),
-            lambda: disorder.truncate(file, 0.5),
-            lambda: disorder.replace(file),
-            lambda: disorder.swap(file, chance.choice(files)),
-            lambda: disorder.rename(file, where / name),
-            lambda: disorder.rename(folder, where / folder_name),
-            lambda: disorder.rename(file, disorder.outside / name),
-            lambda: disorder.rename(folder, disorder.outside / folder_name),
-            lambda: [disorder.rename(away, where / away.name) for away in disorder.away()[:1]],
-            lambda: disorder.copy(file, where / name),
-            lambda: (disorder.hard_link if hard_links else disorder.copy)(file, where / name),
-            lambda: disorder.delete(file),
-            lambda: disorder.write_again(file),
-        ]
-    )
-    operation()
+    operations: list[tuple[Callable[..., None], tuple[Any, ...]]] = [
+        (disorder.create, (where / name,)),
+        (disorder.create, (where / name,)),
+        (disorder.write_slowly, (where / name, [chance.uniform(0, 0.1)])),
+        (disorder.fill_folder, (where / folder_name,)),
+        (disorder.append, (file,)),
+        (disorder.truncate, (file, 0.5)),
+        (disorder.replace, (file,)),
+        (disorder.swap, (file, chance.choice(files))),
+        (disorder.rename, (file, where / name)),
+        (disorder.rename, (folder, where / folder_name)),
+        (disorder.rename, (file, disorder.outside / name)),
+        (disorder.rename, (folder, disorder.outside / folder_name)),
+        *((disorder.rename, (away, where / away.name)) for away in disorder.away()[:1]),
+        (disorder.copy, (file, where / name)),
+        (disorder.hard_link if hard_links else disorder.copy, (file, where / name)),
+        (disorder.delete, (file,)),
+        (disorder.write_again, (file,)),
+    ]
+    operation, arguments = chance.choice(operations)
+    operation(*arguments)
 
 
 @contextmanager
