@@ -31,6 +31,7 @@ KILLS = 200
 ALIVE = (0.2, 2.5)  # seconds from a start to its kill: from before it listens to well into the work
 SLEEP = 10.0  # seconds that the process is stopped
 HOUR = 3600.0
+STOP = 45.0  # seconds from SIGTERM to the end: half of the unit's TimeoutStopSec
 
 # Runs `python -I -m daemon …` under a wall clock that is ahead of the real one by as many seconds as a file says.
 # libfaketime (0.9.10) can't be used: with the monotonic clock left alone, as it must be, it makes time.sleep() fail.
@@ -117,6 +118,23 @@ async def test_200_kills_lose_and_double_nothing(photond: PhotondProcess, disord
     await photond.start()
     await settled(photond, disorder)
     assert not [child for child in children if child.is_running()], "children outlived their daemon"
+    await ends_in_agreement(photond, disorder)
+
+
+async def test_the_end_under_load_is_in_order_and_leaves_nothing(photond: PhotondProcess, disorder: Disorder) -> None:
+    chance = random.Random(15)
+    with stirred(disorder, chance, longest_pause=0.02):
+        for _ in range(5):
+            await photond.start()
+            await asyncio.sleep(chance.uniform(0.2, 2))
+            started = time.monotonic()
+            assert await photond.stop() == 0
+            assert time.monotonic() - started < STOP
+            assert leased(photond.state) == 0
+            assert not list(photond.state.rglob("*.tmp"))
+
+    await photond.start()
+    await settled(photond, disorder)
     await ends_in_agreement(photond, disorder)
 
 

@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 SEQUENCES_IN_CI = 300
+SEQUENCES_WITH_LINKS_IN_CI = 60
 
 
 @pytest.fixture
@@ -34,9 +35,9 @@ def truth_sequences(request: pytest.FixtureRequest) -> int | None:
 class Workshop:
     """Plays sequences, all against one daemon, until one fails: what comes after that finds a new one."""
 
-    def __init__(self, home: Path, *, blind: bool = False) -> None:
+    def __init__(self, home: Path, **options: bool) -> None:
         self._home = home
-        self._blind = blind
+        self._options = options
         self._numbers = itertools.count()
         self._whole: WholeDaemon | None = None
 
@@ -68,24 +69,25 @@ class Workshop:
     def _running(self) -> WholeDaemon:
         if self._whole is None:
             home = self._home / f"daemon-{next(self._numbers)}"
-            self._whole = WholeDaemon(home, [home / "first", home / "second"], blind=self._blind).__enter__()
+            self._whole = WholeDaemon(home, [home / "first", home / "second"], **self._options).__enter__()
         return self._whole
 
 
 @contextmanager
-def workshop(home: Path, *, blind: bool = False) -> Iterator[Workshop]:
-    opened = Workshop(home, blind=blind)
+def workshop(home: Path, **options: bool) -> Iterator[Workshop]:
+    """With the options of a WholeDaemon."""
+    opened = Workshop(home, **options)
     try:
         yield opened
     finally:
         opened.close()
 
 
-def explore(opened: Workshop, sequences: int | None) -> None:
+def explore(opened: Workshop, sequences: int | None, in_ci: int = SEQUENCES_IN_CI) -> None:
     """Play the same sequences at every run, or so many new ones; fails with the shortest that fails."""
 
     @settings(
-        max_examples=sequences or SEQUENCES_IN_CI,
+        max_examples=sequences or in_ci,
         deadline=None,
         database=None,
         derandomize=sequences is None,
@@ -106,3 +108,10 @@ def test_the_index_is_what_the_disk_is_whatever_happens(tmp_path: Path, truth_se
 def test_a_scan_alone_finds_whatever_happened(tmp_path: Path, truth_sequences: int | None) -> None:
     with workshop(tmp_path, blind=True) as opened:
         explore(opened, truth_sequences)
+
+
+def test_links_are_followed_wherever_they_lead_and_no_loop_is_endless(
+    tmp_path: Path, truth_sequences: int | None
+) -> None:
+    with workshop(tmp_path, blind=True, follow_symlinks=True) as opened:
+        explore(opened, truth_sequences, SEQUENCES_WITH_LINKS_IN_CI)

@@ -102,6 +102,27 @@ class Disorder:
                     found[path] = self.content(path)
         return found
 
+    def reachable(self, root: Path) -> set[str]:
+        """The real paths of all photos that an index which follows links must hold of a root, by whichever paths.
+
+        A link to a folder below the root leads where the root itself leads.
+        """
+        top, entered, found = os.path.realpath(root), set(), set()
+        pending = [top]
+        while pending:
+            folder = pending.pop()
+            if folder in entered:
+                continue
+            entered.add(folder)
+            for entry in os.scandir(folder):
+                real = os.path.realpath(entry.path)
+                if entry.is_dir():
+                    inside = entry.is_symlink() and Path(real).is_relative_to(top)
+                    pending += [real] if not entry.name.startswith(".") and not inside else []
+                elif is_photo_name(entry.name) and entry.is_file():
+                    found.add(real)
+        return found
+
     def content(self, path: str) -> OnDisk:
         """What lies at a path now."""
         content = Path(path).read_bytes()

@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import astuple
 from functools import partial
@@ -89,6 +89,7 @@ class WholeDaemon:
         self.decodes: Counter[str] = Counter()
         self.beacons: set[str] = set()  # their contents' SHA-256
         self._blind = blind
+        self._follow_symlinks = follow_symlinks
         self._config = Config.model_validate(
             {
                 "watch": [{"path": root, "collection": root.name} for root in roots],
@@ -217,7 +218,6 @@ class WholeDaemon:
         self.run(self._compare(disorder))
 
     async def _compare(self, disorder: Disorder) -> None:
-        expected = {root: disorder.expected(root) for root in self.roots}
         rows = {
             row.path: row
             for root in await self.engines.catalog.roots.all()
@@ -225,6 +225,7 @@ class WholeDaemon:
             for row in chunk
             if row.state is not FileState.MISSING
         }
+        expected = {root: self._expected(disorder, root, rows) for root in self.roots}
         compare_files({path: one for files in expected.values() for path, one in files.items()}, rows)
         await self._compare_images(expected)
         engines = self.engines
@@ -232,6 +233,15 @@ class WholeDaemon:
         assert await engines.catalog.stale.take(1) == []
         twice = {sha256: count for sha256, count in self.decodes.items() if count > 1}
         assert not twice, "decoded more than once"
+
+    def _expected(self, disorder: Disorder, root: Path, rows: Collection[str]) -> dict[str, OnDisk]:
+        """What must be known of a root. By which of several links a folder is entered is the scan's to choose."""
+        expected = disorder.expected(root)
+        if self._follow_symlinks:
+            there = [path for path in rows if path.startswith(f"{root}/") and os.path.exists(path)]  # noqa: PTH110
+            assert {os.path.realpath(path) for path in there} == disorder.reachable(root)
+            expected |= {path: disorder.content(path) for path in there}
+        return expected
 
     async def _compare_images(self, expected: Mapping[Path, Mapping[str, OnDisk]]) -> None:
         """Every content is one image, with all its files and in the collections of their roots."""
@@ -267,5 +277,5 @@ def compare_files(expected: Mapping[str, OnDisk], rows: Mapping[str, FileRecord]
 
 def stat_of(path: str) -> FileStat:
     """What the catalog holds of a file that is as it is now."""
-    found = os.lstat(path)
+    found = os.stat(path)  # noqa: PTH116 - names are any bytes
     return FileStat(found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev)
