@@ -67,6 +67,7 @@ async def test_a_folder_deleted_outside_after_its_name_was_used_again_disturbs_n
     watched.told.clear()
     await watched.make(trip)
     trip.rename(watched.inside / "holiday")
+    await watched.write(watched.inside)  # once this is told, the move before it was read
     await watched.write(watched.inside / "holiday")
     shutil.rmtree(watched.outside / "trip")
     await watched.write(watched.inside, watched.inside / "holiday")
