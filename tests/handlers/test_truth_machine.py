@@ -6,7 +6,9 @@ Each sequence of operations has folders of its own in the roots of one daemon, w
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.truth.disorder import Disorder
 from tests.truth.steps import SEQUENCES, Step
+from tests.truth.stir import stirred
 from tests.truth.whole import WholeDaemon
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
@@ -115,3 +118,16 @@ def test_links_are_followed_wherever_they_lead_and_no_loop_is_endless(
 ) -> None:
     with workshop(tmp_path, blind=True, follow_symlinks=True) as opened:
         explore(opened, truth_sequences, SEQUENCES_WITH_LINKS_IN_CI)
+
+
+def test_a_library_in_turmoil_settles_to_what_the_disk_is(tmp_path: Path) -> None:
+    """What a few steps do not bring about: much in work at once, deep trees, and a queue that is never empty."""
+    roots = [tmp_path / "first", tmp_path / "second"]
+    with WholeDaemon(tmp_path, roots) as whole:
+        disorder = Disorder([root / "in" for root in roots], tmp_path / "outside", look=lambda: whole.look(disorder))
+        disorder.seen |= whole.beacons
+        chance = random.Random(7)
+        for _ in range(8):
+            with stirred(disorder, chance, longest_pause=0.02):
+                time.sleep(3)
+            disorder.look()
